@@ -1,0 +1,1 @@
+"""Tokens and state to log-probabilities and state, in torch and in NumPy."""

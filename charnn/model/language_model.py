@@ -1,0 +1,255 @@
+"""The network in torch: embedding -> stacked recurrent layers -> projection -> logits.
+
+State goes in as an argument and comes out as a result. Each layer is one single-layer module of
+torch (this takes the fused oneDNN and cuDNN paths); dropout is ours. Names and shapes of the
+weights are those of `shapes.py`; the same equations in NumPy are in `stepper.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from charnn.errors import OptionError
+from charnn.model.shapes import ModelShape
+
+State = tuple[tuple[Tensor, ...], ...]
+"""One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
+
+_MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropout:
+    """Shares of units dropped in training, each in [0, 1).
+
+    Attributes:
+        token: whole input tokens replaced by a zero embedding (Gal & Ghahramani 2016).
+        input: units of the embedding.
+        layer: units between layers.
+        output: units of the last layer.
+        state: units of the carried h, one mask a window (takes a slower step-by-step loop).
+
+    Raises:
+        OptionError: a share is outside [0, 1).
+    """
+
+    token: float = 0.0
+    input: float = 0.0
+    layer: float = 0.0
+    output: float = 0.0
+    state: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not 0 <= (share := getattr(self, name)) < 1:
+                raise OptionError(f"{name} dropout must be in [0, 1), got {share}")
+
+
+class LanguageModel(nn.Module):
+    """A recurrent language model: `logits, state = model(tokens, state)`.
+
+    Args:
+        shape: the sizes.
+        dropout: the shares dropped while `model.training`.
+        generator: source of the initial weights; torch's global one if None.
+
+    Source: Hochreiter & Schmidhuber 1997; tied output weights: Press & Wolf 2017,
+    arXiv:1608.05859, Inan et al. 2017, arXiv:1611.01462.
+    """
+
+    def __init__(
+        self,
+        shape: ModelShape,
+        dropout: Dropout | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.dropout = dropout or Dropout()
+        self.embedding = nn.Embedding(shape.vocab_size, shape.embedding_size)
+        sizes = [shape.embedding_size] + [shape.hidden_size] * shape.num_layers
+        self.layers = nn.ModuleList(
+            _MODULES[shape.cell](below, above) for below, above in pairwise(sizes)
+        )
+        if shape.projected:
+            self.projection = nn.Linear(shape.hidden_size, shape.embedding_size, bias=False)
+        self.output = _Output(shape)
+        initialise(self, generator)
+
+    def initial_state(self, batch_size: int) -> State:
+        """The zero state of `batch_size` rows: per layer tensors of (batch_size, hidden_size)."""
+        weight = self.embedding.weight
+        size = (batch_size, self.shape.hidden_size)
+        count = 2 if self.shape.cell == "lstm" else 1
+        return tuple(
+            tuple(weight.new_zeros(size) for _ in range(count))
+            for _ in range(self.shape.num_layers)
+        )
+
+    def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Predict each next token.
+
+        Args:
+            tokens: int64 or int32, (seq_len, batch).
+            state: what `initial_state` or an earlier call returned.
+
+        Returns:
+            Logits (seq_len, batch, vocab_size) and the state behind the last token.
+        """
+        hidden, state = self.features(tokens, state)
+        return self.logits(hidden), state
+
+    def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """The last layer's output (seq_len, batch, hidden_size), dropout applied, and the state."""
+        drop = self.dropout
+        x = F.embedding(tokens, self.embedding.weight)  # (seq_len, batch, embedding)
+        if self.training and drop.token > 0:
+            x = x * _mask(x, drop.token, (*x.shape[:2], 1))
+        x = F.dropout(x, drop.input, self.training)
+        after: list[tuple[Tensor, ...]] = []
+        for index, (layer, start) in enumerate(zip(self.layers, state, strict=True)):
+            if index:
+                x = F.dropout(x, drop.layer, self.training)
+            x, end = self._run_layer(layer, x, start)
+            after.append(end)
+        return F.dropout(x, drop.output, self.training), tuple(after)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., vocab_size) of last-layer outputs (..., hidden_size)."""
+        if self.shape.projected:
+            hidden = self.projection(hidden)
+        weight = self.embedding.weight if self.shape.tied else self.output.weight
+        return F.linear(hidden, weight, self.output.bias)
+
+    @torch.no_grad()
+    def set_output_bias(self, counts: Tensor) -> None:
+        """Begin with the tokens' own frequencies: bias = log((count + 0.1) / total).
+
+        Args:
+            counts: how often each token occurs in the training part, (vocab_size,).
+        """
+        smoothed = counts.double() + 0.1
+        self.output.bias.copy_((smoothed / smoothed.sum()).log())
+
+    def _run_layer(
+        self, layer: nn.Module, x: Tensor, start: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        if self.training and self.dropout.state > 0:
+            return _run_steps(layer, x, start, self.dropout.state)
+        if self.shape.cell == "lstm":
+            x, (h, c) = layer(x, (start[0].unsqueeze(0), start[1].unsqueeze(0)))
+            return x, (h[0], c[0])
+        x, h = layer(x, start[0].unsqueeze(0))
+        return x, (h[0],)
+
+
+class _Output(nn.Module):
+    """Holds what the output adds to the embedding: the bias, and weights if they are not tied."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        if not shape.tied:
+            self.weight = nn.Parameter(torch.empty(shape.vocab_size, shape.hidden_size))
+        self.bias = nn.Parameter(torch.empty(shape.vocab_size))
+
+
+def layer_weights(layer: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias."""
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    return cast(tuple[Tensor, Tensor, Tensor, Tensor], tuple(getattr(layer, n) for n in names))
+
+
+def _mask(like: Tensor, share: float, size: Sequence[int]) -> Tensor:
+    """A mask of zeros (a `share` of them) and 1 / (1 - share), broadcastable over `like`."""
+    return like.new_empty(size).bernoulli_(1 - share).div_(1 - share)
+
+
+def _run_steps(
+    layer: nn.Module, x: Tensor, start: tuple[Tensor, ...], share: float
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The layer step by step with one dropout mask a window on the recurrent h.
+
+    Source: Gal & Ghahramani 2016, arXiv:1512.05287.
+    """
+    step = _STEPS[type(layer)]
+    mask = _mask(start[0], share, start[0].shape)
+    input_weight, recurrent_weight, input_bias, recurrent_bias = layer_weights(layer)
+    outputs, state = [], start
+    for gates in F.linear(x, input_weight, input_bias).unbind(0):
+        recurrent = F.linear(state[0] * mask, recurrent_weight, recurrent_bias)
+        state = step(gates, recurrent, state)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+def _lstm_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    i, f, g, o = (x + r).chunk(4, dim=-1)
+    c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+def _gru_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    x_r, x_z, x_n = x.chunk(3, dim=-1)
+    r_r, r_z, r_n = r.chunk(3, dim=-1)
+    z = (x_z + r_z).sigmoid()
+    n = (x_n + (x_r + r_r).sigmoid() * r_n).tanh()
+    return ((1 - z) * n + z * state[0],)
+
+
+def _rnn_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return ((x + r).tanh(),)
+
+
+_STEPS = {nn.LSTM: _lstm_step, nn.GRU: _gru_step, nn.RNN: _rnn_step}
+
+
+@torch.no_grad()
+def initialise(model: LanguageModel, generator: torch.Generator | None = None) -> None:
+    """Set every weight anew.
+
+    Recurrent matrices are orthogonal gate by gate (Saxe et al. 2014, arXiv:1312.6120), input
+    matrices uniform after Glorot & Bengio 2010, the forget gate's bias 1 (Jozefowicz et al.
+    2015), other biases 0, embeddings normal with standard deviation E ** -0.5, so that tied
+    logits begin near unit size.
+    """
+    shape = model.shape
+    model.embedding.weight.normal_(0, shape.embedding_size**-0.5, generator=generator)
+    for layer in model.layers:
+        input_weight, recurrent_weight, input_bias, recurrent_bias = layer_weights(layer)
+        for gate in input_weight.chunk(len(input_weight) // shape.hidden_size):
+            nn.init.xavier_uniform_(gate, generator=generator)
+        for gate in recurrent_weight.chunk(len(recurrent_weight) // shape.hidden_size):
+            nn.init.orthogonal_(gate, generator=generator)
+        input_bias.zero_()
+        recurrent_bias.zero_()
+        if shape.cell == "lstm":
+            input_bias[shape.hidden_size : 2 * shape.hidden_size] = 1.0
+    if shape.projected:
+        nn.init.xavier_uniform_(model.projection.weight, generator=generator)
+    if not shape.tied:
+        nn.init.xavier_uniform_(model.output.weight, generator=generator)
+    model.output.bias.zero_()
+
+
+def detach(state: State) -> State:
+    """The state cut off from the graph: no gradient crosses a window boundary."""
+    return tuple(tuple(part.detach() for part in layer) for layer in state)
+
+
+def roll_rows(state: State) -> State:
+    """The state at an epoch's end: row r takes that of row r - 1, where its text comes from.
+
+    Row 0 starts at zero, for it begins the text again.
+    """
+
+    def roll(part: Tensor) -> Tensor:
+        rolled = part.roll(1, dims=0)
+        rolled[0] = 0
+        return rolled
+
+    return tuple(tuple(roll(part) for part in layer) for layer in state)

@@ -1,0 +1,80 @@
+"""Sizes of a network -> names, shapes and count of its weights.
+
+What torch, the NumPy stepper and the checked load of a run agree on. Names follow the
+state_dict of `LanguageModel`; the gates are stacked in torch's order (LSTM: i f g o, GRU: r z n).
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal, get_args
+
+from charnn.errors import OptionError
+
+Cell = Literal["lstm", "gru", "rnn"]
+CELLS: tuple[str, ...] = get_args(Cell)
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """The sizes that fix every weight of a network.
+
+    Attributes:
+        vocab_size: V, number of tokens.
+        embedding_size: E, numbers per token embedding.
+        hidden_size: H, units of each recurrent layer.
+        num_layers: number of recurrent layers.
+        cell: "lstm", "gru" or "rnn" (Elman, tanh).
+        tied: whether the output weights are the embedding; with E != H a projection stands between.
+
+    Raises:
+        OptionError: a size is below 1 or the cell is unknown.
+    """
+
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_layers: int
+    cell: str
+    tied: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):
+            if (value := getattr(self, name)) < 1:
+                raise OptionError(f"{name} must be >= 1, got {value}")
+        if self.cell not in CELLS:
+            raise OptionError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
+
+    @property
+    def projected(self) -> bool:
+        """Whether a projection (E, H) stands between the last layer and tied output weights."""
+        return self.tied and self.embedding_size != self.hidden_size
+
+
+def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
+    """The name and shape of every weight, in the order of the network's state_dict.
+
+    >>> list(weight_shapes(ModelShape(5, 3, 3, 1, "gru")))[:3]
+    ['embedding.weight', 'layers.0.weight_ih_l0', 'layers.0.weight_hh_l0']
+    """
+    hidden, gates = shape.hidden_size, GATES[shape.cell] * shape.hidden_size
+    shapes: dict[str, tuple[int, ...]] = {
+        "embedding.weight": (shape.vocab_size, shape.embedding_size)
+    }
+    for layer in range(shape.num_layers):
+        below = shape.embedding_size if layer == 0 else hidden
+        shapes[f"layers.{layer}.weight_ih_l0"] = (gates, below)
+        shapes[f"layers.{layer}.weight_hh_l0"] = (gates, hidden)
+        shapes[f"layers.{layer}.bias_ih_l0"] = (gates,)
+        shapes[f"layers.{layer}.bias_hh_l0"] = (gates,)
+    if shape.projected:
+        shapes["projection.weight"] = (shape.embedding_size, hidden)
+    if not shape.tied:
+        shapes["output.weight"] = (shape.vocab_size, hidden)
+    shapes["output.bias"] = (shape.vocab_size,)
+    return shapes
+
+
+def parameter_count(shape: ModelShape) -> int:
+    """The number of trained numbers in the network."""
+    return sum(prod(sizes) for sizes in weight_shapes(shape).values())
