@@ -1,0 +1,1 @@
+"""Text to tokens to batches, and nats back to bits. Knows nothing of models."""
