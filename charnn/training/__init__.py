@@ -1,0 +1,1 @@
+"""Batches and model to records and a run folder."""

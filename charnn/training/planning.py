@@ -1,0 +1,124 @@
+"""Minutes -> steps: times the first steps of a training and fits the plan into the wall clock."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from charnn.corpus.batches import Tokens
+from charnn.corpus.tokenizers import Tokenizer
+from charnn.model.language_model import LanguageModel
+from charnn.training.device import Device
+from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
+from charnn.training.recipe import DEFAULT_MINUTES, Interval, Plan, Recipe, TrainOptions, make_plan
+
+EXIT_SECONDS = 0.4
+"""From the last record to the end of the process."""
+_CALIBRATION_SHARE = 0.02
+_LEAST_STEPS = 12
+_VALIDATION_SHARE = 0.03
+_PROBE_TOKENS = 256
+
+
+class Timing:
+    """Times the first steps of a training that was given minutes.
+
+    Args:
+        options: for the minutes.
+        clock: seconds since the command began.
+    """
+
+    def __init__(self, options: TrainOptions, clock: Callable[[], float]) -> None:
+        self.budget = 60 * (options.minutes or DEFAULT_MINUTES)
+        self.clock = clock
+        self._seconds: list[float] = []
+
+    def note(self, seconds: float) -> None:
+        """A step took so long."""
+        self._seconds.append(seconds)
+
+    def wants_more(self) -> bool:
+        """Whether more steps should be timed: some, but within 5 % of what will be taken."""
+        if len(self._seconds) < 2:
+            return True
+        spent = sum(self._seconds)
+        if spent >= 2 * _CALIBRATION_SHARE * self.budget:
+            return False
+        return len(self._seconds) < _LEAST_STEPS or spent < _CALIBRATION_SHARE * self.budget
+
+    @property
+    def seconds_per_step(self) -> float:
+        """The median step, without the first ones, which warm caches and allocators."""
+        return statistics.median(self._seconds[len(self._seconds) // 3 :])
+
+
+@dataclass
+class Costs:
+    """Seconds that each task between steps took the last time; 0 for one not yet done."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def note(self, task: str, seconds: float) -> None:
+        """A task took so long."""
+        self.seconds[task] = seconds
+
+    def of(self, kind: str) -> float:
+        """Seconds of all tasks of a kind: "sample" is the sum of "sample 0.5", "sample 0.8"."""
+        return sum(taken for task, taken in self.seconds.items() if task.split()[0] == kind)
+
+
+def plan_for_minutes(
+    options: TrainOptions,
+    recipe: Recipe,
+    windows_per_epoch: int,
+    timing: Timing,
+    costs: Costs,
+    steps_done: int,
+) -> Plan:
+    """The plan that ends when the minutes do.
+
+    Args:
+        options: what the user asked for.
+        recipe: for the warm-up.
+        windows_per_epoch: steps of one epoch.
+        timing: of the first steps.
+        costs: of "validation", "sample", "save" and "final".
+        steps_done: steps taken so far.
+    """
+    left = timing.budget - timing.clock() - costs.of("final") - EXIT_SECONDS
+    most = _VALIDATION_SHARE * max(0.0, left) / max(1e-3, costs.of("validation"))
+    validations = max(4, min(25, int(most)))
+    left -= validations * costs.of("validation")
+    per_step = timing.seconds_per_step
+    for task, every in (
+        ("sample", options.sample_every),
+        ("save", options.save_every),
+    ):
+        steps_between = Interval.parse(every, task).in_steps(timing.seconds_per_step)
+        per_step += costs.of(task) / steps_between
+    total = steps_done + max(1, round(left / per_step))
+    return make_plan(
+        options,
+        recipe,
+        windows_per_epoch,
+        total,
+        timing.seconds_per_step,
+        validations=validations,
+        seconds=timing.budget,
+    )
+
+
+def final_seconds(
+    model: LanguageModel, held_out: Tokens, tokenizer: Tokenizer, device: Device
+) -> float:
+    """About how long the whole of the held-out part will take to read, from a part of it."""
+    if len(held_out) == 0:
+        return 0.0
+    rows = rows_of(len(held_out), WHOLE)
+    columns = min(_PROBE_TOKENS, len(held_out) // rows)
+    probe = Reading(rows=rows, past=0, least_row=1)
+    started = time.perf_counter()
+    evaluate(model, held_out[: rows * columns], tokenizer, device, reading=probe)
+    seconds = time.perf_counter() - started
+    past = WHOLE.past if rows > 1 else 0
+    return seconds * (len(held_out) / rows + past) / columns

@@ -1,0 +1,221 @@
+"""Everything of a training that changes from step to step, as arrays and JSON and back.
+
+What is restored continues bit for bit (same device, same thread count): weights, their moving
+average, optimiser, random generators, carried state, running sums, best-so-far.
+"""
+
+import copy
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from charnn.errors import RunDamagedError
+from charnn.model.language_model import LanguageModel, State
+from charnn.training.recipe import Recipe
+
+Arrays = dict[str, NDArray[Any]]
+_RAW = "weights."
+
+
+@dataclass
+class Progress:
+    """The scalar part of the state.
+
+    Attributes:
+        step: updates made.
+        settled: tasks already done at this step boundary ("step", "validation", "sample", "save").
+        elapsed: seconds of training before this session.
+        best_bits_per_char: of the best validation so far; None before the first.
+        best_step: when that was.
+        validations_since_best: how long ago, counted in validations.
+        dropped: steps that were dropped for a gradient that is not finite.
+        tokens, nats, grad_norm, updates, seconds: sums since the last step record.
+    """
+
+    step: int = 0
+    settled: list[str] = field(default_factory=list)
+    elapsed: float = 0.0
+    best_bits_per_char: float | None = None
+    best_step: int | None = None
+    validations_since_best: int = 0
+    dropped: int = 0
+    tokens: int = 0
+    nats: float = 0.0
+    grad_norm: float = 0.0
+    updates: int = 0
+    seconds: float = 0.0
+
+    def start_sums(self) -> None:
+        """Begin the sums of the next step record."""
+        self.tokens, self.updates = 0, 0
+        self.nats, self.grad_norm, self.seconds = 0.0, 0.0, 0.0
+
+    def note_validation(self, bits_per_char: float) -> bool:
+        """Take a validation at this step into account; whether it is the best so far."""
+        if self.best_bits_per_char is not None and bits_per_char >= self.best_bits_per_char:
+            self.validations_since_best += 1
+            return False
+        self.best_bits_per_char, self.best_step = bits_per_char, self.step
+        self.validations_since_best = 0
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        """The sums and counters as a JSON object; floats survive it exactly."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Progress":
+        """What `to_json` made.
+
+        Raises:
+            RunDamagedError: a field is missing.
+        """
+        try:
+            return cls(**{f.name: data[f.name] for f in fields(cls)})
+        except (KeyError, TypeError) as error:
+            raise RunDamagedError(f"the saved training state is incomplete: {error}") from None
+
+
+class TrainerState:
+    """Model, average, optimiser, carried state and progress of one training.
+
+    Args:
+        model: on its device.
+        recipe: for the optimiser and the average.
+        batch_size: rows whose state is carried.
+    """
+
+    def __init__(self, model: LanguageModel, recipe: Recipe, batch_size: int) -> None:
+        self.model = model
+        self.averaged = copy.deepcopy(model).requires_grad_(False) if recipe.ema > 0 else model
+        self.optimizer = make_optimizer(model, recipe)
+        self.carried: State = model.initial_state(batch_size)
+        self.progress = Progress()
+
+    def weights(self, *, averaged: bool) -> Arrays:
+        """The weights as float32 arrays; the averaged ones are those a run writes with."""
+        model = self.averaged if averaged else self.model
+        return {name: _to_numpy(tensor) for name, tensor in model.state_dict().items()}
+
+    def arrays(self) -> Arrays:
+        """Everything but the averaged weights and the progress, by name."""
+        arrays = {f"optimizer.{key}": _to_numpy(t) for key, t in self._optimizer_tensors().items()}
+        if self.averaged is not self.model:
+            weights = self.weights(averaged=False)
+            arrays.update({f"{_RAW}{name}": array for name, array in weights.items()})
+        for index, layer in enumerate(self.carried):
+            for part, tensor in enumerate(layer):
+                arrays[f"carried.{index}.{part}"] = _to_numpy(tensor)
+        arrays["random.cpu"] = torch.get_rng_state().numpy()
+        if self._is_on("cuda"):
+            arrays["random.cuda"] = torch.cuda.get_rng_state().numpy()
+        return arrays
+
+    def load(self, averaged: Arrays, arrays: Arrays, progress: Progress) -> None:
+        """Take up a saved state.
+
+        Args:
+            averaged: what `weights(averaged=True)` said.
+            arrays: what `arrays` said.
+            progress: where it stood.
+
+        Raises:
+            RunDamagedError: an array is missing or has another shape.
+        """
+        try:
+            self._load_weights(self.averaged, averaged)
+            if self.averaged is not self.model:
+                raw = {k[len(_RAW) :]: v for k, v in arrays.items() if k.startswith(_RAW)}
+                self._load_weights(self.model, raw)
+            self._load_optimizer(arrays)
+            self.carried = tuple(
+                tuple(_from_numpy(arrays[f"carried.{i}.{j}"], part) for j, part in enumerate(layer))
+                for i, layer in enumerate(self.carried)
+            )
+            torch.set_rng_state(torch.from_numpy(arrays["random.cpu"].copy()))
+            if self._is_on("cuda") and "random.cuda" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays["random.cuda"].copy()))
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise RunDamagedError(f"the saved training state does not fit: {error}") from None
+        self.progress = progress
+
+    def load_weights(self, weights: Arrays) -> None:
+        """Begin from other weights, the average too; for a new run that continues another.
+
+        Raises:
+            RunDamagedError: an array is missing or has another shape.
+        """
+        for model in (self.model, self.averaged):
+            self._load_weights(model, weights)
+
+    def update_average(self, decay: float) -> None:
+        """Move the average towards the weights: averaged = decay averaged + (1 - decay) model."""
+        if self.averaged is not self.model:
+            torch._foreach_lerp_(
+                list(self.averaged.parameters()), list(self.model.parameters()), 1 - decay
+            )
+
+    def _is_on(self, kind: str) -> bool:
+        return self.model.embedding.weight.device.type == kind
+
+    @staticmethod
+    def _load_weights(model: LanguageModel, weights: Arrays) -> None:
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+        model.load_state_dict(tensors)
+
+    def _optimizer_tensors(self) -> dict[str, Tensor]:
+        """The optimiser's tensors by "weight name/slot name"."""
+        names: dict[Tensor, str] = {p: name for name, p in self.model.named_parameters()}
+        return {
+            f"{names[parameter]}/{slot}": value
+            for parameter, slots in self.optimizer.state.items()
+            for slot, value in slots.items()
+        }
+
+    def _load_optimizer(self, arrays: Arrays) -> None:
+        parameters = dict(self.model.named_parameters())
+        self.optimizer.state.clear()
+        for key, array in arrays.items():
+            kind, _, rest = key.partition(".")
+            if kind == "optimizer":
+                name, _, slot = rest.rpartition("/")
+                parameter = parameters[name]
+                # Adam's step counter lives on the parameter's device only where it is fused
+                value = torch.from_numpy(array.copy()).to(parameter.device)
+                self.optimizer.state[parameter][slot] = value
+
+
+def make_optimizer(model: LanguageModel, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser of a recipe; weight decay acts on matrices, not on biases.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101; Duchi et al. 2011.
+    """
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    biases = [p for p in model.parameters() if p.ndim == 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adagrad":
+        return torch.optim.Adagrad(groups, lr=recipe.learning_rate, eps=1e-8)
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def _to_numpy(tensor: Tensor) -> NDArray[Any]:
+    """A copy as float32 where it is floating point (bfloat16 fits exactly), else as it is."""
+    tensor = tensor.detach()
+    if tensor.is_floating_point():
+        tensor = tensor.float()
+    return np.array(tensor.cpu().numpy())
+
+
+def _from_numpy(array: NDArray[Any], like: Tensor) -> Tensor:
+    if array.shape != tuple(like.shape):
+        raise ValueError(f"carried state has shape {array.shape}, not {tuple(like.shape)}")
+    return torch.from_numpy(array.copy()).to(like.device)

@@ -1,0 +1,61 @@
+"""What a trainer is given: the task it works on, and the Keeper of what must outlive it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from charnn.corpus.stream import TokenStream
+from charnn.records import Control, Record
+from charnn.training.device import Device
+from charnn.training.recipe import Plan, Recipe, TrainOptions
+from charnn.training.state import TrainerState
+
+
+class Keeper(Protocol):
+    """Keeps what must outlive the process: journals, the plan, checkpoints."""
+
+    def note(self, record: Record) -> None:
+        """Append a record to its journal."""
+
+    def save_plan(self, plan: Plan) -> None:
+        """Keep the plan."""
+
+    def save_last(self, state: TrainerState) -> None:
+        """Keep all that resuming needs."""
+
+    def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
+        """Keep the averaged weights as the best so far."""
+
+    def load_best(self) -> dict[str, NDArray[Any]]:
+        """The weights that `save_best` kept last."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a trainer works on; all of it fixed before the first step.
+
+    Attributes:
+        options: what the user said.
+        recipe: every choice made.
+        device: where it trains.
+        stream: the text as tokens.
+        control: what a person asks for meanwhile.
+        path: of the run, as it is shown.
+        clock: seconds since the training command began.
+    """
+
+    options: TrainOptions
+    recipe: Recipe
+    device: Device
+    stream: TokenStream
+    control: Control
+    path: str
+    clock: Callable[[], float]
+
+    @property
+    def chars_per_token(self) -> float:
+        """Characters of the training part per token."""
+        part = self.stream.parts["train"]
+        return part.characters / max(1, part.stop - part.start)
