@@ -1,5 +1,10 @@
-"""charnn: character-level text generation that is at home in Korean."""
+"""charnn: character-level text generation that is at home in Korean.
+
+Importing it is cheap: neither torch nor NumPy is imported before something is trained or written.
+"""
 
 from charnn._version import __version__
+from charnn.api import Model, load, resume, runs, train
+from charnn.errors import CharnnError
 
-__all__ = ["__version__"]
+__all__ = ["CharnnError", "Model", "__version__", "load", "resume", "runs", "train"]

@@ -1,0 +1,110 @@
+"""The group of commands, and what every command ends with: its exit code.
+
+Commands are imported when they are called, so that `charnn --help` needs nothing but click.
+"""
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import click
+
+from charnn._version import __version__
+from charnn.cli.interrupts import Interrupted
+from charnn.errors import CharnnError, OptionError
+
+COMMANDS = {
+    "train": ("charnn.cli.train", "Train a model on a text."),
+    "generate": ("charnn.cli.generate", "Let a model write."),
+    "eval": ("charnn.cli.evaluate", "Tell what a text costs a model, in bits per character."),
+    "runs": ("charnn.cli.runs", "List the runs, or tell of one."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CHARNN"},
+)
+@click.version_option(__version__, "--version", prog_name="charnn")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """Character-level text generation that is at home in Korean.
+
+    \b
+    charnn train novel.txt             watch a model learn
+    charnn generate --temp 0.8 "..."   let it write
+    """  # noqa: D301  click wants the character itself
+    ctx.obj["debug"] = debug
+
+
+def run(started: float, arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        started: `time.monotonic()` when the process began.
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        0, 1 for an error, 2 for wrong usage; 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP.
+    """
+    _speak_utf8()
+    shared = {"started": started, "debug": False}
+    try:
+        group.main(arguments, prog_name="charnn", standalone_mode=False, obj=shared)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        return _end_quietly()
+    except Interrupted as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CharnnError as error:
+        return _complain(error, bool(shared["debug"]))
+
+
+def _complain(error: CharnnError, debug: bool) -> int:
+    from charnn.view.display_text import safe_text
+
+    if debug:
+        traceback.print_exc()
+    click.echo(f"charnn: {safe_text(str(error), newline=' ')}", err=True)
+    return 2 if isinstance(error, OptionError) else 1
+
+
+def _end_quietly() -> int:
+    """Nobody reads any more: say nothing, not even when Python flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _speak_utf8() -> None:
+    """Text goes out as UTF-8 whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,104 @@
+"""What a training would be, without training: the lines of `charnn train --dry-run`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from charnn.corpus.batches import Batches
+from charnn.corpus.stream import TokenStream
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.training.device import choose_device
+from charnn.training.recipe import (
+    DEFAULT_MINUTES,
+    Recipe,
+    TrainOptions,
+    make_recipe,
+    nominal_seconds_per_step,
+    planned_steps,
+)
+from charnn.training.saved import Text, prepare_text
+
+_BASE_MEMORY = 450 << 20
+"""Of a process that has imported torch and trained a small network, measured."""
+_BYTES_PER_WEIGHT = 5 * 4
+"""Weight, gradient, two moments of AdamW and the moving average, in float32."""
+
+
+def advise(
+    texts: Sequence[str],
+    checkpoints: str,
+    options: Mapping[str, Any],
+    *,
+    encoding: str | None = None,
+    document_separator: str | None = None,
+) -> Iterator[str]:
+    """What `charnn train` would do with the same options, a line each.
+
+    The text is read and tokenised, for its vocabulary decides the size; the tokens are kept for
+    the training itself. Nothing else is written.
+
+    Args:
+        texts: files, folders or "-".
+        checkpoints: the folder of runs.
+        options: fields of `TrainOptions`.
+        encoding: of the texts.
+        document_separator: cuts each file into documents.
+
+    Raises:
+        CharnnError: an option breaks its rule, or the text cannot be used.
+    """
+    chosen = TrainOptions(**options)
+    text = Text(tuple(texts), encoding, document_separator)
+    device = choose_device(chosen.device, chosen.precision, chosen.threads)
+    stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, None)
+    tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
+    recipe = make_recipe(chosen, len(tokens), vocab_size, device.kind)
+    shape = recipe.shape(vocab_size)
+    batches = Batches(tokens, recipe.batch_size, recipe.seq_len)
+    seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind)
+    yield f"text       {corpus}: {_parts(stream)}"
+    for note in notes:
+        yield f"           {note}"
+    yield f"tokenizer  {stream.tokenizer.kind}, {vocab_size:,} tokens"
+    yield (
+        f"model      {shape.num_layers} x {shape.hidden_size} {shape.cell}, embedding "
+        f"{shape.embedding_size}, {parameter_count(shape):,} parameters"
+    )
+    yield (
+        f"recipe     {recipe.batch_size} rows of {recipe.seq_len} tokens, {recipe.optimizer} at "
+        f"{recipe.learning_rate:g}, output dropout {recipe.output_dropout:g}"
+    )
+    yield f"device     {device.kind}, {device.precision}, {device.threads} threads"
+    yield f"time       {_time(chosen, seconds, batches.windows_per_epoch)}"
+    yield f"memory     about {_memory(recipe, shape) / 2**20:,.0f} MB"
+    yield f"disk       about {_disk(shape, stream) / 2**20:,.1f} MB"
+
+
+def _parts(stream: TokenStream) -> str:
+    parts = (f"{part.characters:,} {name}" for name, part in stream.parts.items() if part.stop)
+    return f"{stream.characters:,} characters ({', '.join(parts)})"
+
+
+def _time(options: TrainOptions, seconds_per_step: float, windows_per_epoch: int) -> str:
+    steps = planned_steps(options, windows_per_epoch)
+    if steps is not None:
+        minutes = steps * seconds_per_step / 60
+        return f"{steps:,} steps, about {minutes:,.1f} minutes on a typical machine of this kind"
+    minutes = options.minutes or DEFAULT_MINUTES
+    likely = 60 * minutes / seconds_per_step
+    end = "" if options.minutes else ", or until validation has clearly stopped improving"
+    return f"{minutes:g} minutes{end}; about {likely:,.0f} steps on a typical machine of this kind"
+
+
+def _memory(recipe: Recipe, shape: ModelShape) -> float:
+    """Bytes at the peak: process, weights five times, and what one window needs."""
+    cells = recipe.batch_size * recipe.seq_len
+    hidden = 12 * shape.num_layers * shape.hidden_size
+    activations = 4 * cells * (3 * shape.vocab_size + hidden)
+    return _BASE_MEMORY + _BYTES_PER_WEIGHT * parameter_count(shape) + activations
+
+
+def _disk(shape: ModelShape, stream: TokenStream) -> float:
+    """Bytes: last/ and its predecessor, best/ and its predecessor, and the tokens."""
+    checkpoints = 2 * 4 * 4 * parameter_count(shape) + 2 * 4 * parameter_count(shape)
+    return checkpoints + stream.tokens.nbytes
