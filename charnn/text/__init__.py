@@ -1,0 +1,1 @@
+"""What characters are: Hangul, encodings, files. Pure: no torch, no tokens."""

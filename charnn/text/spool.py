@@ -1,0 +1,117 @@
+"""Temporary copies of stdin and pipes, which can be read only once but are needed more often."""
+
+import os
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from charnn.errors import TextError
+from charnn.text.encodings import HEAD_BYTES, refuse_binary
+from charnn.text.files import STDIN, TextFile, unreadable
+
+_BLOCK_BYTES: Final = 1 << 20
+
+Progress = Callable[[int, int | None], None]
+
+
+class Copies:
+    """Where to read each file: in its place, or in a copy that vanishes with this object."""
+
+    def __init__(self, stdin: BinaryIO | None) -> None:
+        self._stdin = stdin
+        self._paths: dict[TextFile, Path] = {}
+        # Not __del__: a finalizer also runs when the program ends by an exception.
+        self._remove = weakref.finalize(self, _remove, self._paths)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the copies are gone."""
+        return not self._remove.alive
+
+    def close(self) -> None:
+        """Remove the copies; may be called again."""
+        self._remove()
+
+    def make(self, files: Iterable[TextFile], encoding: str, progress: Progress | None) -> None:
+        """Copy what can be read only once and is not copied yet.
+
+        Args:
+            files: those that do not need it are passed over.
+            encoding: what they will be read with.
+            progress: called with the bytes copied so far and None.
+
+        Raises:
+            TextError: one of them is no text, or the copy cannot be written.
+        """
+        for file in files:
+            if file.reads_once and file not in self._paths:
+                with self._open(file) as stream:
+                    self._paths[file] = spool(stream, file.shown, encoding, progress)
+
+    def path(self, file: TextFile) -> Path:
+        """Where to read a file, as often as wanted."""
+        return self._paths.get(file, file.path)
+
+    def size(self, file: TextFile) -> int:
+        """How many bytes there are to read in a file that is in its place or copied."""
+        return self.path(file).stat().st_size if file.size is None else file.size
+
+    def _open(self, file: TextFile) -> AbstractContextManager[BinaryIO]:
+        if file != STDIN:
+            try:
+                return file.path.open("rb")
+            except OSError as error:
+                raise unreadable(file.shown, error) from None
+        stdin = self._stdin or getattr(sys.stdin, "buffer", None)
+        if stdin is None:
+            raise TextError("stdin is closed: name a file instead of -")
+        return nullcontext(stdin)
+
+
+def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None = None) -> Path:
+    """Copy a stream to a temporary file; its path comes out.
+
+    Args:
+        stream: read to its end.
+        shown: what to call it in errors.
+        encoding: what it will be read with.
+        progress: called with the bytes copied so far and None.
+
+    Raises:
+        TextError: it is no text, or the copy cannot be written.
+    """
+    try:
+        return _copy(stream, shown, encoding, progress)
+    except OSError as error:
+        raise TextError(
+            f"{shown} cannot be copied to a temporary file ({error.strerror}): "
+            "make room for it, or name another folder with TMPDIR"
+        ) from None
+
+
+def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None) -> Path:
+    """The copy, whole; if anything goes wrong, there is none."""
+    handle, name = tempfile.mkstemp(prefix="charnn-", suffix=".txt")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as copy:
+            while block := stream.read(_BLOCK_BYTES):
+                if copy.tell() == 0:  # an endless /dev/zero must not fill the disk
+                    refuse_binary(shown, block[:HEAD_BYTES], encoding)
+                copy.write(block)
+                if progress:
+                    progress(copy.tell(), None)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _remove(paths: dict[TextFile, Path]) -> None:
+    for path in paths.values():
+        path.unlink(missing_ok=True)
+    paths.clear()
