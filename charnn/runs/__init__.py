@@ -1,0 +1,1 @@
+"""The run folder: its layout, manifest, atomic save, checked load and lock."""

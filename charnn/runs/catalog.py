@@ -1,0 +1,221 @@
+"""The runs in a folder: found by name or path, and listed a line each.
+
+Listing reads what is small (config.json and manifests) and never fails on what it finds there;
+whether the weights are whole is left to who opens them.
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from charnn.errors import RunError, RunNotFoundError
+from charnn.model.shapes import parameter_count
+from charnn.runs.checkpoints import open_manifest
+from charnn.runs.config import RunConfig
+from charnn.runs.layout import CONFIG, MANIFEST, SLOTS
+from charnn.runs.lock import Holder, holder
+from charnn.runs.manifest import Manifest
+from charnn.runs.run import Run
+
+_SHOWN = 10
+_TEXT = 80
+_BITS = "bits_per_char"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in a line; what is not known is None.
+
+    Attributes:
+        name: what it is called.
+        path: its folder.
+        problem: what is wrong with it, in a sentence.
+        corpus: the name of its text.
+        tokenizer: the kind of its tokenizer.
+        size: layers x units and cell, such as "2x512 lstm".
+        parameters: trained numbers of its network.
+        step: of its newest checkpoint; None before the first.
+        bits_per_char: of its best checkpoint.
+        saved: when its newest checkpoint was saved, in seconds since 1970.
+        holder: the process that trains it now.
+    """
+
+    name: str
+    path: Path
+    problem: str | None = None
+    corpus: str | None = None
+    tokenizer: str | None = None
+    size: str | None = None
+    parameters: int | None = None
+    step: int | None = None
+    bits_per_char: float | None = None
+    saved: float | None = None
+    holder: Holder | None = None
+
+    def age(self, now: float | None = None) -> float | None:
+        """Seconds since the newest checkpoint; None before the first."""
+        if self.saved is None:
+            return None
+        return max(0.0, (time.time() if now is None else now) - self.saved)
+
+
+def list_runs(checkpoints: Path) -> list[RunSummary]:
+    """The runs in a folder, the newest checkpoint first, those without one last.
+
+    Every folder but a hidden one is listed; what is no run says so in its `problem`.
+
+    Args:
+        checkpoints: the folder of runs; nothing is listed if it is not there.
+
+    Raises:
+        RunError: the folder is no folder, or cannot be read.
+    """
+    summaries = [summarise(Run(path)) for path in _run_folders(checkpoints)]
+    return sorted(summaries, key=lambda run: (-(run.saved or -1.0), run.name))
+
+
+def summarise(run: Run) -> RunSummary:
+    """The run in a line, whatever state it is in."""
+    summary = RunSummary(_clean(run.name), run.path, holder=holder(run.path))
+    problems = []
+    try:
+        summary = _with_config(summary, run.config())
+    except RunError as error:
+        problems.append(str(error))
+    manifests = []
+    for slot in SLOTS:
+        try:
+            manifests.append(open_manifest(run.path, slot))
+        except RunNotFoundError:
+            continue
+        except RunError as error:
+            problems.append(str(error))
+    return replace(_with_manifests(summary, manifests), problem="; ".join(problems) or None)
+
+
+def _with_config(summary: RunSummary, config: RunConfig) -> RunSummary:
+    name, shape = config.corpus.get("name"), config.model
+    return replace(
+        summary,
+        corpus=_clean(name) if isinstance(name, str) else None,
+        tokenizer=_clean(config.tokenizer["kind"]),
+        size=f"{shape.num_layers}x{shape.hidden_size} {shape.cell}",
+        parameters=parameter_count(shape),
+    )
+
+
+def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSummary:
+    if not manifests:
+        return summary
+    newest = max(manifests, key=lambda manifest: (manifest.saved, manifest.step))
+    best = [manifest.scores.get(_BITS) for manifest in manifests if manifest.slot == "best"]
+    return replace(
+        summary,
+        step=newest.step,
+        saved=newest.saved,
+        bits_per_char=best[0] if best else None,
+    )
+
+
+def _clean(text: str) -> str:
+    """The text cut to a line's worth, without lone surrogates (the view sees to the rest)."""
+    return text[:_TEXT].encode("utf-8", "replace").decode()
+
+
+def find_run(checkpoints: Path, model: str | os.PathLike[str] | None = None) -> Run:
+    """The run that a person means.
+
+    Args:
+        checkpoints: the folder of runs.
+        model: the name of a run there, or a path; None for the run with the newest checkpoint.
+
+    Raises:
+        RunNotFoundError: there is none; the message says which there are.
+        RunError: the folder of runs is no folder, or cannot be read.
+    """
+    if model is None:
+        return _newest(checkpoints)
+    text = os.fspath(model)
+    paths = _candidates(checkpoints, text)
+    for path in paths:
+        if _is_file(path / CONFIG):
+            return Run(path)
+    for path in paths:
+        if _is_file(path / MANIFEST) and _is_file(path.parent / CONFIG):
+            raise RunNotFoundError(
+                f"{str(path)!r} is a checkpoint, not a run: give the folder that holds it"
+            )
+    found = [path for path in paths if _mode(path) is not None]
+    reason = "has no config.json" if found else "is not there"
+    raise RunNotFoundError(f"run {text[:_TEXT]!r} {reason}: {_ways_out(checkpoints, text)}")
+
+
+def _candidates(checkpoints: Path, text: str) -> list[Path]:
+    """Where the run may be that is called so: by its name among the runs, then by its path."""
+    if not text:
+        return []
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # ~name of nobody
+        path = Path(text)
+    named = not any(mark in text for mark in "/\\") and text not in (".", "..")
+    return [checkpoints / text, path] if named else [path]
+
+
+def _newest(checkpoints: Path) -> Run:
+    summaries = list_runs(checkpoints)
+    if summaries and summaries[0].saved is not None:
+        return Run(summaries[0].path)
+    if summaries:
+        raise RunNotFoundError(
+            f"no run in {str(checkpoints)!r} has a checkpoint yet "
+            f"(there is {_names(run.name for run in summaries)}): let one train until it is saved"
+        )
+    raise RunNotFoundError(_ways_out(checkpoints))
+
+
+def _ways_out(checkpoints: Path, wanted: str = "") -> str:
+    names = [run.name for run in list_runs(checkpoints)]
+    if not names:
+        return (
+            f"there is no run in {str(checkpoints)!r}: train one with 'charnn train TEXT', or "
+            "name the folder of runs with --checkpoints"
+        )
+    close = get_close_matches(wanted, names, n=1)
+    hint = f", perhaps {close[0]!r}?" if close else ": name one of them with -m"
+    return f"in {str(checkpoints)!r} there is {_names(names)}{hint}"
+
+
+def _names(names: Iterable[str]) -> str:
+    every = list(names)
+    rest = len(every) - _SHOWN
+    return ", ".join(every[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _run_folders(checkpoints: Path) -> list[Path]:
+    try:
+        paths = [path for path in checkpoints.iterdir() if not path.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(
+            f"{str(checkpoints)!r} cannot be read as a folder of runs ({error.strerror}): name "
+            "another with --checkpoints"
+        ) from error
+    return sorted(path for path in paths if stat.S_ISDIR(_mode(path) or 0))
+
+
+def _is_file(path: Path) -> bool:
+    return stat.S_ISREG(_mode(path) or 0)
+
+
+def _mode(path: Path) -> int | None:
+    """Mode bits of what is there; None if nothing is, or no file could be called so."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,184 @@
+"""Checkpoints opened so that no damage passes for one; saving them is left to saving.py.
+
+Anybody may open one, also while another process saves.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.errors import RunDamagedError, RunNotFoundError
+from charnn.model.shapes import ModelShape
+from charnn.runs.documents import decode_json
+from charnn.runs.layout import BOUND_FILES, PREVIOUS, WEIGHTS, Slot, check_slot
+from charnn.runs.manifest import Manifest, read_manifest
+from charnn.runs.storage import measure_file, memory_limit, read_file
+from charnn.runs.tensors import (
+    Array,
+    decode_header,
+    decode_tensors,
+    decode_weights,
+)
+
+Result = TypeVar("Result")
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint whose files have been read and proved against its manifest.
+
+    Attributes:
+        folder: where it was found.
+        manifest: what it holds.
+        note: why this is not the newest one that was saved; None if it is.
+    """
+
+    folder: Path
+    manifest: Manifest
+    note: str | None
+    _contents: Mapping[str, bytearray] = field(repr=False)
+
+    @property
+    def step(self) -> int:
+        """Optimiser updates done."""
+        return self.manifest.step
+
+    def tensors(self, name: str) -> dict[str, Array]:
+        """The arrays of a .safetensors file, as views of one buffer.
+
+        Raises:
+            RunDamagedError: the file was not read, or is not as the format says.
+        """
+        return decode_tensors(self._data(name), str(self.folder / name))
+
+    def document(self, name: str) -> dict[str, Any]:
+        """The object in a .json file.
+
+        Raises:
+            RunDamagedError: the file was not read, or is not readable JSON.
+        """
+        return decode_json(self._data(name), str(self.folder / name))
+
+    def weights(self, shape: ModelShape) -> dict[str, NDArray[np.float32]]:
+        """The weights to evaluate and generate with, if they fit the network and are finite.
+
+        Returns:
+            Arrays named and shaped as `weight_shapes(shape)` says, in its order.
+
+        Raises:
+            RunDamagedError: they are of another network, or not finite.
+        """
+        return decode_weights(self._data(WEIGHTS), shape, str(self.folder / WEIGHTS))
+
+    def run_file(self, name: str) -> bytearray:
+        """A file of the run's own folder, proved to be the one this checkpoint was made with.
+
+        Raises:
+            RunDamagedError: it is missing, another one, or the checkpoint was made without it.
+        """
+        path = self.folder.parent / name
+        if name not in self.manifest.run_files:
+            raise RunDamagedError(f"{self.folder} was made without {name}: it cannot be used")
+        return read_file(path, memory_limit(), self.manifest.run_files[name])
+
+    def _data(self, name: str) -> bytearray:
+        if name not in self._contents:
+            raise RunDamagedError(f"{self.folder} has no {name}: it was saved for other uses")
+        return self._contents[name]
+
+
+def open_checkpoint(run: Path, slot: Slot, names: Collection[str] | None = None) -> Checkpoint:
+    """The newest good checkpoint of a slot, its files read into memory.
+
+    Args:
+        run: the run's folder.
+        slot: "best" or "last".
+        names: the files that are wanted; only they are read and need be whole. All if None.
+
+    Raises:
+        RunNotFoundError: none was saved yet.
+        RunDamagedError: neither the newest nor the one before is good, or the run's config.json
+            or tokenizer is not the one they were made with.
+        RunError: it is of a version that this charnn does not read.
+    """
+    checkpoint, note = find_good(run, slot, lambda folder: _open(folder, slot, names))
+    return replace(checkpoint, note=note)
+
+
+def open_manifest(run: Path, slot: Slot) -> Manifest:
+    """The manifest of the newest checkpoint of a slot that has a good one; no file is read.
+
+    Raises:
+        RunNotFoundError: none was saved yet.
+        RunDamagedError: neither the newest nor the one before is good.
+        RunError: it is of a version that this charnn does not read.
+    """
+    return find_good(run, slot, lambda folder: read_manifest(folder, slot))[0]
+
+
+def _open(folder: Path, slot: Slot, names: Collection[str] | None) -> Checkpoint:
+    manifest = read_manifest(folder, slot)
+    limit, contents = memory_limit(), {}
+    for name in manifest.files if names is None else names:
+        if name not in manifest.files:
+            raise RunDamagedError(f"{folder} has no {name}")
+        contents[name] = read_file(folder / name, limit, manifest.files[name])
+        limit -= len(contents[name])
+        if name.endswith(".safetensors"):
+            decode_header(contents[name], str(folder / name))
+    for name in BOUND_FILES:
+        if name in manifest.run_files:
+            measure_file(folder.parent / name, manifest.run_files[name])
+    return Checkpoint(folder, manifest, None, contents)
+
+
+def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Result, str | None]:
+    """What `read` makes of the slot's folder or, if that is damaged, of the one before.
+
+    Returns:
+        The result, and a sentence if it is not that of the newest one.
+
+    Raises:
+        RunNotFoundError: none was saved yet.
+        RunDamagedError: neither is good.
+    """
+    check_slot(slot)
+    folder, previous = run / slot, run / (slot + PREVIOUS)
+    for _ in range(_ATTEMPTS):
+        before = _identity(folder), _identity(previous)
+        reason, result = "", None
+        try:
+            return read(folder), None
+        except RunDamagedError as error:
+            reason = str(error)
+        try:
+            result = read(previous)
+        except RunDamagedError as error:
+            reason = f"{reason}; {error}"
+        # A save that goes on meanwhile moves folders under the reader: then look again.
+        if before == (_identity(folder), _identity(previous)):
+            break
+    if result is not None:
+        return result, f"{reason}: {previous.name}/, the checkpoint before it, is used instead"
+    if before == (None, None):
+        raise RunNotFoundError(
+            f"run {run.name} has no {slot} checkpoint yet: let 'charnn train --resume "
+            f"{run.name}' go on until it has saved one"
+        )
+    raise RunDamagedError(
+        f"run {run.name} has no good {slot} checkpoint ({reason}): restore it from a copy"
+    )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

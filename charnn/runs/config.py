@@ -1,0 +1,112 @@
+"""config.json: what a run is, written once when it begins and never changed.
+
+Typed where another part of charnn builds on it (the network's sizes, the tokenizer's kind);
+the corpus and the training options are free-form objects whose keys their own rooms know.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any
+
+from charnn.errors import OptionError, RunDamagedError, RunError
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.runs.documents import take
+
+MAX_CONFIG_BYTES = 1 << 20
+MAX_SIZE = 1 << 22
+MAX_LAYERS = 256
+MAX_PARAMETERS = 1 << 31
+MAX_TEXT = 256
+_NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """What a run is.
+
+    Attributes:
+        charnn: the version that began it.
+        created: when, ISO 8601.
+        corpus: a JSON object; "name" is shown by `charnn runs`.
+        tokenizer: a JSON object with at least "kind", "vocab_size" and "fingerprint".
+        model: the sizes of the network.
+        experts: what is mixed; "network" is always among them.
+        training: a JSON object with the options.
+    """
+
+    charnn: str
+    created: str
+    corpus: Mapping[str, Any]
+    tokenizer: Mapping[str, Any]
+    model: ModelShape
+    experts: tuple[str, ...] = (_NETWORK,)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object that `from_json` reads."""
+        return asdict(self) | {"experts": list(self.experts)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], where: str) -> "RunConfig":
+        """The configuration in a JSON object, whoever wrote it.
+
+        Raises:
+            RunDamagedError: a value is missing, of another type, or outside its range.
+            RunError: it speaks of what this version does not know.
+        """
+        tokenizer = take(data, "tokenizer", dict, where)
+        model = _model(take(data, "model", dict, where), where)
+        for key in ("kind", "fingerprint"):
+            _text(tokenizer, key, where)
+        if (size := take(tokenizer, "vocab_size", int, where)) != model.vocab_size:
+            raise RunDamagedError(
+                f"{where}: the tokenizer has {size} tokens, the network {model.vocab_size}"
+            )
+        return cls(
+            charnn=_text(data, "charnn", where),
+            created=_text(data, "created", where),
+            corpus=take(data, "corpus", dict, where),
+            tokenizer=tokenizer,
+            model=model,
+            experts=_experts(take(data, "experts", list, where), where),
+            training=take(data, "training", dict, where),
+        )
+
+
+def _text(data: Mapping[str, Any], key: str, where: str) -> str:
+    text = take(data, key, str, where)
+    if len(text) > MAX_TEXT:
+        raise RunDamagedError(f"{where}: {key} has {len(text):,} characters, at most {MAX_TEXT}")
+    return text
+
+
+def _experts(names: list[Any], where: str) -> tuple[str, ...]:
+    texts = [name for name in names if isinstance(name, str) and len(name) <= MAX_TEXT]
+    if len(texts) != len(names) or len(names) > 16 or _NETWORK not in texts:
+        raise RunDamagedError(f"{where}: experts must be a few names with {_NETWORK!r} among them")
+    return tuple(texts)
+
+
+def _model(data: Mapping[str, Any], where: str) -> ModelShape:
+    known = {item.name: item for item in fields(ModelShape)}
+    if unknown := set(data) - set(known):
+        raise RunError(f"{where} has an unknown model setting {min(unknown)!r}: update charnn")
+    values = {
+        name: take(data, name, _kind(item.type), where)
+        for name, item in known.items()
+        if name in data or item.default is MISSING
+    }
+    sizes = [value for value in values.values() if type(value) is int]
+    if values["num_layers"] > MAX_LAYERS or max(sizes) > MAX_SIZE:
+        raise RunDamagedError(f"{where}: the network is larger than any charnn makes")
+    try:
+        shape = ModelShape(**values)
+    except OptionError as error:
+        raise RunDamagedError(f"{where}: {error}") from None
+    if (count := parameter_count(shape)) > MAX_PARAMETERS:
+        raise RunDamagedError(f"{where}: a network of {count:,} numbers is not read")
+    return shape
+
+
+def _kind(annotation: Any) -> type[Any]:
+    return annotation if isinstance(annotation, type) else str

@@ -1,0 +1,151 @@
+"""A run: the folder of one training, and the way to everything in it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charnn.errors import RunDamagedError, RunExistsError, RunNotFoundError
+from charnn.records import Record
+from charnn.runs.checkpoints import Checkpoint, open_checkpoint
+from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
+from charnn.runs.documents import read_sealed, take, unseal, write_sealed
+from charnn.runs.journals import read_journal
+from charnn.runs.layout import CONFIG, PLAN, check_run_name, next_free_name
+from charnn.runs.storage import flush_folder, read_file, writing
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training: its folder holds all there is of it.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """What the run is called: the name of its folder."""
+        return self.path.name or self.path.resolve().name
+
+    def config(self) -> RunConfig:
+        """What the run is.
+
+        Raises:
+            RunDamagedError: config.json is missing or was altered.
+            RunError: it is of a version that this charnn does not read.
+        """
+        path = self.path / CONFIG
+        return RunConfig.from_json(read_sealed(path, MAX_CONFIG_BYTES), str(path))
+
+    def plan(self) -> dict[str, Any] | None:
+        """The plan that training follows; None before it is fixed.
+
+        Raises:
+            RunDamagedError: plan.json was altered or is that of another run.
+            RunError: it is of a version that this charnn does not read.
+        """
+        path = self.path / PLAN
+        if not path.exists() and not path.is_symlink():
+            return None
+        data = read_sealed(path)
+        if take(data, "config", str, str(path)) != self._config_sha256():
+            raise RunDamagedError(f"{path} belongs to another run: restore it from a copy")
+        return take(data, "plan", dict, str(path))
+
+    def write_plan(self, plan: Mapping[str, Any]) -> None:
+        """Fix the plan; a crash leaves the old one or the new one.
+
+        Raises:
+            RunError: the system refused.
+        """
+        write_sealed(self.path / PLAN, {"config": self._config_sha256(), "plan": plan})
+
+    def best(self, *names: str) -> Checkpoint:
+        """The checkpoint with the fewest bits per character on the validation part.
+
+        Args:
+            names: the files that are wanted; all if none is named.
+
+        Raises:
+            RunNotFoundError: there is none yet.
+            RunDamagedError: neither it nor the one before it is good.
+        """
+        return open_checkpoint(self.path, "best", names or None)
+
+    def last(self, *names: str) -> Checkpoint:
+        """The newest checkpoint, from which training goes on.
+
+        Args:
+            names: the files that are wanted; all if none is named.
+
+        Raises:
+            RunNotFoundError: there is none yet.
+            RunDamagedError: neither it nor the one before it is good.
+        """
+        return open_checkpoint(self.path, "last", names or None)
+
+    def chosen(self, *names: str) -> Checkpoint:
+        """The checkpoint that writes: the best, or the last while there is no best.
+
+        Raises:
+            RunNotFoundError: there is none of either yet.
+            RunDamagedError: there is one, but none that is good.
+        """
+        try:
+            return self.best(*names)
+        except RunNotFoundError:
+            return self.last(*names)
+
+    def records(self, journal: str) -> Iterator[Record]:
+        """The records of a journal such as "metrics.jsonl", in order.
+
+        Raises:
+            RunDamagedError: a line, while it is read, is no record.
+        """
+        return (line.record for line in read_journal(self.path / journal))
+
+    def _config_sha256(self) -> str:
+        path = self.path / CONFIG
+        data = read_file(path, MAX_CONFIG_BYTES)
+        unseal(data, str(path))
+        return hashlib.sha256(data).hexdigest()
+
+
+def create_run(checkpoints: Path, name: str, config: RunConfig) -> Run:
+    """Make the folder of a new run, with its config.json.
+
+    Args:
+        checkpoints: the folder of runs; made if it is not there.
+        name: what the run is called; nothing there may be called so.
+        config: what the run is.
+
+    Raises:
+        OptionError: a run may not be called so.
+        RunExistsError: the name is taken; the message says what to do.
+        RunError: the system refused.
+    """
+    check_run_name(name)
+    path = checkpoints / name
+    data = config.to_json()
+    RunConfig.from_json(data, CONFIG)
+    with writing(f"run {name}"):
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            free = next_free_name(checkpoints, name)
+            raise RunExistsError(
+                f"run {name!r} is there already and is not overwritten: go on with it by "
+                f"'charnn train --resume {name}', or call this one '--run {free}'"
+            ) from None
+    write_sealed(path / CONFIG, data)
+    with writing(f"run {name}"):
+        flush_folder(checkpoints)
+    return Run(path)

@@ -1,0 +1,167 @@
+"""Checkpoints saved so that no crash loses one; opening them is left to checkpoints.py.
+
+A slot ("best" or "last") is a folder beside its predecessor:
+
+    last.new/   being written; ignored by readers, removed by the next save
+    last/       the newest that was written whole
+    last.prev/  the one before, taken when last/ is missing or damaged
+
+At every instant one of the last two is whole. Only the process that holds the run's lock saves.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from charnn.errors import OptionError, RunDamagedError
+from charnn.runs.documents import encode_json, seal
+from charnn.runs.layout import (
+    BOUND_FILES,
+    MANIFEST,
+    NEW,
+    NGRAM_PREFIX,
+    OLD,
+    PREVIOUS,
+    WEIGHTS,
+    Slot,
+    check_file_name,
+    check_slot,
+)
+from charnn.runs.manifest import Manifest, read_manifest
+from charnn.runs.storage import (
+    Buffer,
+    Checksum,
+    flush_file,
+    flush_folder,
+    measure_file,
+    remove,
+    write_file,
+    writing,
+)
+from charnn.runs.tensors import check_finite, encode_tensors
+
+
+def bind_run_files(run: Path) -> dict[str, Checksum]:
+    """Flush the files of a run that never change, and say what they are.
+
+    These are config.json, the tokenizer and the n-gram. A checkpoint keeps what this returns, so
+    that a file swapped for that of another run is noticed. Call it once they are all written.
+
+    Raises:
+        RunError: the system refused.
+        RunDamagedError: one of them is no plain file.
+    """
+    names = [name for name in BOUND_FILES if os.path.lexists(run / name)]
+    names += sorted(path.name for path in run.glob(f"{NGRAM_PREFIX}*") if path.suffix != NEW)
+    with writing(f"run {run.name}"):
+        for name in names:
+            flush_file(run / check_file_name(name, str(run)))
+        flush_folder(run)
+    return {name: measure_file(run / name) for name in names}
+
+
+def save_checkpoint(
+    run: Path,
+    slot: Slot,
+    files: Mapping[str, Mapping[str, Any]],
+    *,
+    step: int,
+    scores: Mapping[str, float],
+    run_files: Mapping[str, Checksum],
+    journals: Mapping[str, Checksum],
+) -> Manifest:
+    """Save a checkpoint; when this returns it is on the disk, when it fails the one before is.
+
+    Costs one pass over the new files and one over the ones they replace: only a checkpoint that
+    is whole may take the place of the one before it.
+
+    Args:
+        run: the run's folder; the caller holds its lock.
+        slot: "best" or "last".
+        files: by file name; for .safetensors arrays by name, for .json an object.
+        step: optimiser updates done.
+        scores: finite numbers by name, such as "bits_per_char".
+        run_files: what `bind_run_files` said.
+        journals: what `Journals.marks` said when the state was taken.
+
+    Raises:
+        RunError: the system refused; what was saved before is still there.
+        RunDamagedError: the weights are not finite, or a name or score cannot be read back.
+        OptionError: the slot or the kind of a file is unknown.
+        TypeError: an array is of a type that cannot be saved.
+    """
+    check_slot(slot)
+    manifest = Manifest(slot, step, time.time(), scores, {}, run_files, journals)
+    Manifest.from_json(manifest.to_json(), f"checkpoint {slot}")
+    for name in files:
+        _check_content_name(name)
+    check_finite(files.get(WEIGHTS, {}), f"checkpoint {slot} of step {step}")
+    folder, new = run / slot, run / (slot + NEW)
+    with writing(f"checkpoint {slot} of step {step}"):
+        remove(new)
+        remove(run / (slot + OLD))
+        keep = is_whole(folder, slot)
+        try:
+            for name in journals:
+                flush_file(run / name)
+            manifest = _write(new, manifest, files)
+            _rotate(folder, keep)
+        except Exception:
+            with contextlib.suppress(OSError):
+                remove(new)
+            raise
+    return manifest
+
+
+def _check_content_name(name: str) -> None:
+    check_file_name(name, "a checkpoint to be saved")
+    if Path(name).suffix not in (".safetensors", ".json") or name == MANIFEST:
+        raise OptionError(f"a checkpoint's file must be .safetensors or .json, got {name!r}")
+
+
+def _write(new: Path, manifest: Manifest, files: Mapping[str, Mapping[str, Any]]) -> Manifest:
+    new.mkdir()
+    written = {name: write_file(new / name, _encode(name, files[name])) for name in files}
+    manifest = replace(manifest, files=written)
+    write_file(new / MANIFEST, [seal(manifest.to_json())])
+    flush_folder(new)
+    return manifest
+
+
+def _encode(name: str, content: Mapping[str, Any]) -> Iterable[Buffer]:
+    if name.endswith(".safetensors"):
+        return encode_tensors(content)
+    return [encode_json(content)]
+
+
+def _rotate(folder: Path, keep: bool) -> None:
+    name, run = folder.name, folder.parent
+    old = run / (name + OLD)
+    if keep:
+        remove(run / (name + PREVIOUS))
+        folder.rename(run / (name + PREVIOUS))
+    elif os.path.lexists(folder):
+        folder.rename(old)
+    (run / (name + NEW)).rename(folder)
+    flush_folder(run)
+    with contextlib.suppress(OSError):
+        remove(old)
+
+
+def is_whole(folder: Path, slot: str) -> bool:
+    """Whether every file of the checkpoint in a folder is what its manifest says.
+
+    Raises:
+        RunError: it is of a version that this charnn does not read.
+    """
+    try:
+        manifest = read_manifest(folder, slot)
+        for name, checksum in manifest.files.items():
+            measure_file(folder / name, checksum)
+    except RunDamagedError:
+        return False
+    return True

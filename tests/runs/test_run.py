@@ -1,0 +1,171 @@
+"""A run: its creation, configuration, plan and checkpoints."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charnn.errors import OptionError, RunDamagedError, RunError, RunExistsError, RunNotFoundError
+from charnn.model.shapes import ModelShape
+from charnn.runs.config import RunConfig
+from charnn.runs.run import Run, create_run
+
+
+def test_a_run_is_a_path(run: Run) -> None:
+    assert os.fspath(run) == str(run.path)
+    assert run.name == "novel"
+    assert Run(Path()).name == Path.cwd().name
+
+
+def test_config_there_and_back(run: Run, config: Callable[..., RunConfig]) -> None:
+    assert run.config() == config()
+    assert list(config().to_json()) == [
+        *["charnn", "created", "corpus", "tokenizer", "model", "experts", "training"]
+    ]
+
+
+def test_a_taken_name_is_refused(run: Run, config: Callable[..., RunConfig]) -> None:
+    before = (run.path / "config.json").read_bytes()
+    with pytest.raises(RunExistsError) as caught:
+        create_run(run.path.parent, "novel", config())
+    assert str(caught.value) == (
+        "run 'novel' is there already and is not overwritten: go on with it by "
+        "'charnn train --resume novel', or call this one '--run novel-2'"
+    )
+    assert (run.path / "config.json").read_bytes() == before
+
+
+def test_bad_name_and_bad_folder(tmp_path: Path, config: Callable[..., RunConfig]) -> None:
+    with pytest.raises(OptionError, match="run name must not begin with a dot"):
+        create_run(tmp_path, ".streams", config())
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="run a cannot be written"):
+        create_run(tmp_path / "file" / "more", "a", config())
+
+
+def test_a_power_cut_while_a_run_is_made(
+    tmp_path: Path, config: Callable[..., RunConfig], faults: Any, power_cut: Any
+) -> None:
+    call, died = 1, True
+    while died:
+        faults.arm(call, power_cut, half=True)
+        try:
+            run = create_run(tmp_path / str(call), "novel", config())
+            died = False
+        except power_cut:
+            run = Run(tmp_path / str(call) / "novel")
+        faults.disarm(lose_unflushed=died)
+        if (run.path / "config.json").exists():
+            assert run.config() == config()
+        call += 1
+    assert [line.partition(" ")[0] for line in faults.log[:8]] == [
+        *["mkdir", "mkdir"],  # the folder of runs, the run
+        *["open", "write", "fsync", "replace"],  # config.json
+        *["fsync", "fsync"],  # the run, the folder of runs
+    ]
+
+
+CONFIGS: list[tuple[dict[str, Any], type[RunError], str]] = [
+    ({"charnn": 1}, RunDamagedError, "charnn must be a text, got 1"),
+    ({"created": "x" * 257}, RunDamagedError, "created has 257 characters, at most 256"),
+    ({"corpus": []}, RunDamagedError, "corpus must be an object, got []"),
+    ({"tokenizer": {}}, RunDamagedError, "kind must be a text, got nothing"),
+    ({"experts": "network"}, RunDamagedError, "experts must be a list, got 'network'"),
+    (
+        {"experts": ["ngram"]},
+        RunDamagedError,
+        "experts must be a few names with 'network' among them",
+    ),
+    (
+        {"experts": ["network", 1]},
+        RunDamagedError,
+        "experts must be a few names with 'network' among them",
+    ),
+]
+MODELS: list[tuple[dict[str, Any], type[RunError], str]] = [
+    ({"vocab_size": 6}, RunDamagedError, "the tokenizer has 5 tokens, the network 6"),
+    ({"vocab_size": True}, RunDamagedError, "vocab_size must be a whole number, got True"),
+    ({"hidden_size": None}, RunDamagedError, "hidden_size must be a whole number, got None"),
+    ({"hidden_size": 0}, RunDamagedError, "hidden_size must be >= 1, got 0"),
+    ({"cell": "qrnn"}, RunDamagedError, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
+    ({"tied": 1}, RunDamagedError, "tied must be true or false, got 1"),
+    ({"num_layers": 1 << 60}, RunDamagedError, "the network is larger than any charnn makes"),
+    ({"hidden_size": 1 << 30}, RunDamagedError, "the network is larger than any charnn makes"),
+    (
+        {"hidden_size": 1 << 20},
+        RunDamagedError,
+        "a network of 13,194,172,039,188 numbers is not read",
+    ),
+    ({"attention": True}, RunError, "has an unknown model setting 'attention': update charnn"),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "message"), CONFIGS)
+def test_configs_that_cannot_be(
+    config: Callable[..., RunConfig], change: dict[str, Any], kind: type[RunError], message: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        RunConfig.from_json(config().to_json() | change, "x")
+    assert str(caught.value) == f"x: {message}"
+
+
+@pytest.mark.parametrize(("change", "kind", "message"), MODELS)
+def test_models_that_cannot_be(
+    config: Callable[..., RunConfig], change: dict[str, Any], kind: type[RunError], message: str
+) -> None:
+    data = config().to_json()
+    with pytest.raises(kind) as caught:
+        RunConfig.from_json(data | {"model": data["model"] | change}, "x")
+    assert str(caught.value) in (f"x: {message}", f"x {message}")
+
+
+def test_what_cannot_be_read_back_is_not_written(
+    tmp_path: Path, config: Callable[..., RunConfig]
+) -> None:
+    with pytest.raises(RunDamagedError, match="the tokenizer has 5 tokens, the network 7"):
+        create_run(tmp_path / "a", "novel", config(model=ModelShape(7, 3, 4, 2, "gru")))
+    assert not (tmp_path / "a").exists()
+
+
+def test_plan(run: Run, helpers: Any, tmp_path: Path) -> None:
+    assert run.plan() is None
+    run.write_plan({"total_steps": 100})
+    run.write_plan({"total_steps": 200, "seconds": None})
+    assert run.plan() == {"total_steps": 200, "seconds": None}
+    other = helpers.run(tmp_path / "others", "other", created="another time")
+    (other.path / "plan.json").write_bytes((run.path / "plan.json").read_bytes())
+    with pytest.raises(RunDamagedError) as caught:
+        other.plan()
+    assert str(caught.value) == (
+        f"{other.path}/plan.json belongs to another run: restore it from a copy"
+    )
+
+
+def test_no_checkpoint_yet(run: Run) -> None:
+    for read in (run.best, run.last, run.chosen):
+        with pytest.raises(RunNotFoundError) as caught:
+            read()
+        slot = "best" if read == run.best else "last"
+        assert str(caught.value) == (
+            f"run novel has no {slot} checkpoint yet: let 'charnn train --resume novel' go on "
+            "until it has saved one"
+        )
+
+
+def test_chosen_is_the_best_as_soon_as_there_is_one(
+    run: Run, helpers: Any, shape: ModelShape
+) -> None:
+    helpers.save(run, 2)
+    assert run.chosen("weights.safetensors").step == 2
+    helpers.save(run, 1, "best")
+    assert run.chosen().step == 1
+    assert run.chosen().weights(shape)["output.bias"].tolist() == [1.0] * 5
+
+
+def test_run_files_a_checkpoint_was_not_made_with(run: Run, helpers: Any) -> None:
+    helpers.save(run, 1, run_files={})
+    with pytest.raises(RunDamagedError) as caught:
+        run.last().run_file("ngram.json")
+    assert str(caught.value) == f"{run.path}/last was made without ngram.json: it cannot be used"
