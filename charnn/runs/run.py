@@ -1,6 +1,7 @@
 """A run: the folder of one training, and the way to everything in it."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,12 +141,28 @@ def create_run(checkpoints: Path, name: str, config: RunConfig) -> Run:
         try:
             path.mkdir()
         except FileExistsError:
-            free = next_free_name(checkpoints, name)
-            raise RunExistsError(
-                f"run {name!r} is there already and is not overwritten: go on with it by "
-                f"'charnn train --resume {name}', or call this one '--run {free}'"
-            ) from None
+            raise _taken(checkpoints, name) from None
     write_sealed(path / CONFIG, data)
     with writing(f"run {name}"):
         flush_folder(checkpoints)
     return Run(path)
+
+
+def check_free(checkpoints: Path, name: str) -> None:
+    """Refuse a name that a run may not have or that is taken, before any work is done for it.
+
+    Raises:
+        OptionError: a run may not be called so.
+        RunExistsError: the name is taken; the message says what to do.
+    """
+    check_run_name(name)
+    if os.path.lexists(checkpoints / name):
+        raise _taken(checkpoints, name)
+
+
+def _taken(checkpoints: Path, name: str) -> RunExistsError:
+    free = next_free_name(checkpoints, name)
+    return RunExistsError(
+        f"run {name!r} is there already and is not overwritten: go on with it by "
+        f"'charnn train --resume {name}', or call this one '--run {free}'"
+    )

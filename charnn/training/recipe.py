@@ -10,6 +10,7 @@ import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from charnn.corpus.stream import split_text
 from charnn.errors import OptionError
 from charnn.model.shapes import CELLS, ModelShape, parameter_count
 
@@ -22,6 +23,10 @@ FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 _LAYERS = {"tiny": 1, "small": 1, "medium": 1, "large": 2, "classic": 1}
 _HIDDEN = {"tiny": 128, "small": 256, "medium": 512, "large": 1024, "classic": 100}
 _DROPOUTS = ("input_dropout", "layer_dropout", "output_dropout", "state_dropout")
+_COUNTS = (
+    *("vocab_size", "layers", "hidden", "embedding", "steps"),
+    *("batch_size", "seq_len", "sample_length", "threads"),
+)
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|steps?)?")
 
 
@@ -107,15 +112,15 @@ class TrainOptions:
         _one_of("tokenizer", self.tokenizer, ("char", "jamo", "byte", "subword"))
         _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
-        for name in ("layers", "hidden", "embedding", "steps", "batch_size", "seq_len", "threads"):
+        for name in _COUNTS:
             _at_least(name, getattr(self, name), 1)
-        _at_least("sample_length", self.sample_length, 1)
         _at_least("seed", self.seed, 0)
         for name in ("minutes", "epochs", "learning_rate", "grad_clip"):
             _above(name, getattr(self, name), 0)
         _at_least("weight_decay", self.weight_decay, 0)
         for name in ("dropout", "token_dropout", *_DROPOUTS):
             _share(name, getattr(self, name))
+        split_text(0, self.val_fraction, self.test_fraction)
         budgets = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]
         if len(budgets) > 1:
             raise OptionError(f"give one of --minutes, --epochs and --steps, got {len(budgets)}")
@@ -210,15 +215,12 @@ class Plan:
             OptionError: a field is missing or of the wrong kind.
         """
         try:
-            plan = cls(**{field.name: data[field.name] for field in fields(cls)})
-        except (KeyError, TypeError) as error:
+            values = {field.name: data[field.name] for field in fields(cls)}
+        except KeyError as error:
             raise OptionError(f"plan is incomplete: {error}") from None
-        for field in fields(cls):
-            value, optional = getattr(plan, field.name), field.name in ("patience", "seconds")
-            good = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-            if not (good or (optional and value is None)):
-                raise OptionError(f"plan: {field.name} must be a number >= 0, got {value!r}")
-        return plan
+        for name, value in values.items():
+            _check_planned(name, value)
+        return cls(**values)
 
 
 def option_name(field: str) -> str:
@@ -415,7 +417,20 @@ def _learning_rate(hidden: int, layers: int, cell: str) -> float:
 
 def _dropout_for(epochs: float) -> float:
     """Output dropout by how often the text is read: none for one pass, at most 0.6."""
-    return round(min(0.6, max(0.0, 0.13 * math.log2(max(1.0, epochs)))), 3)
+    return round(min(0.6, max(0.0, 0.14 * math.log2(max(1.0, epochs)))), 3)
+
+
+def _check_planned(name: str, value: Any) -> None:
+    """Refuse a value that no plan has."""
+    optional = name in ("patience", "seconds")
+    if optional and value is None:
+        return
+    least = 0 if optional or name in ("warmup_steps", "first_step") else 1
+    kinds = (int, float) if name == "seconds" else (int,)
+    if type(value) not in kinds or not value >= least:
+        noun = "number" if name == "seconds" else "whole number"
+        nothing = " or nothing" if optional else ""
+        raise OptionError(f"plan: {name} must be a {noun} >= {least}{nothing}, got {value!r}")
 
 
 def _or(*values: float | None) -> float:

@@ -21,7 +21,7 @@ from charnn.records import Control, Event, Record, RunStarted
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import next_free_name
 from charnn.runs.lock import lock_run
-from charnn.runs.run import Run, create_run
+from charnn.runs.run import Run, check_free, create_run
 from charnn.training.device import Device, choose_device
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.recipe import Plan, Recipe, TrainOptions, make_recipe
@@ -75,6 +75,8 @@ def train_new(
     Raises:
         CharnnError: see `charnn.errors`; nothing that was there before is changed.
     """
+    if run_name is not None:
+        check_free(checkpoints, run_name)
     device = choose_device(options.device, options.precision, options.threads)
     borrowed = load_tokenizer(init_from.path) if init_from else None
     options = sizes_of(init_from, options) if init_from else options
