@@ -1,5 +1,6 @@
 """`charnn` and `python -m charnn`: runs the command line and turns its end into an exit code."""
 
+import os
 import sys
 import time
 
@@ -8,6 +9,9 @@ STARTED = time.monotonic()
 
 def main() -> None:
     """Run the command line; never returns."""
+    # NumPy's threads wait busily: with any other process running, two of them write 60 characters
+    # a second where one writes 5,700. Torch has threads of its own, see --threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from charnn.cli.main import run  # noqa: PLC0415  the clock starts before anything is imported
 
     sys.exit(run(STARTED))

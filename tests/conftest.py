@@ -1,6 +1,11 @@
 """Fixtures that every room shares."""
 
 import os
+
+# Tiny networks gain nothing from threads that wait busily for each other; set before NumPy loads.
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 from pathlib import Path
 
 import pytest

@@ -1,0 +1,208 @@
+"""Characters a second: our generation, its limit, and a plain torch loop, side by side.
+
+    python benchmarks/generation.py                  # about 80 seconds
+    python benchmarks/generation.py --threads 2      # NumPy on two threads
+
+Per size and batch the contestants take turns for some rounds; medians are printed.
+"bare products" are the matrix products of one token and nothing else, on the same weights: the
+limit. "stepper" adds the equations around them, "generate" all that a text needs: masks,
+temperature, drawing, decoding. "torch" is the loop found in many repositories: embedding,
+nn.LSTM, linear, softmax, multinomial. Weights are random; a token is a character here.
+
+NumPy runs on one thread unless told otherwise: on two, OpenBLAS waits busily, and any other process
+on the machine makes each product up to a hundred times slower.
+"""
+
+import argparse
+import itertools
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
+from charnn.generation.sampler import SamplingOptions, sample_text, sample_texts
+from charnn.model.language_model import LanguageModel
+from charnn.model.shapes import ModelShape
+from charnn.model.stepper import Stepper
+
+SIZES = ((1, 512), (2, 512))
+BATCHES = (1, 64)
+TEMPERATURE = 0.8
+THREADS = "OPENBLAS_NUM_THREADS"
+
+
+def korean_tokenizer() -> Tokenizer:
+    """A char tokenizer of about 1,700 tokens, as a novel gives."""
+    syllables = "".join(chr(0xAC00 + 7 * index) for index in range(1400))
+    return train_tokenizer("char", lambda: [syllables * 20])
+
+
+def random_model(shape: ModelShape, tokenizer: Tokenizer) -> LanguageModel:
+    """A network that, like a trained one, hardly ever spells a character out in parts."""
+    model = LanguageModel(shape, generator=torch.Generator().manual_seed(0)).eval()
+    parts = [t for t in range(shape.vocab_size) if tokenizer.token_string(t) is None]
+    with torch.no_grad():
+        model.output.bias[parts] = -20.0
+    return model
+
+
+def bare_products(model: LanguageModel, batch: int) -> Callable[[], int]:
+    """One token's matrix products in every row."""
+    arrays = {name: weight.numpy() for name, weight in model.state_dict().items()}
+    matrices = [arrays["layers.0.weight_hh_l0"]]
+    for layer in range(1, model.shape.num_layers):
+        matrices += [arrays[f"layers.{layer}.weight_{side}_l0"] for side in ("ih", "hh")]
+    matrices.append(arrays["embedding.weight"])
+    x = np.random.default_rng(0).normal(size=(batch, model.shape.hidden_size)).astype(np.float32)
+    outputs = [np.empty((batch, len(matrix)), np.float32) for matrix in matrices]
+
+    def run() -> int:
+        for matrix, output in zip(matrices, outputs, strict=True):
+            np.matmul(x, matrix.T, out=output)
+        return batch
+
+    return run
+
+
+def stepper_steps(stepper: Stepper, batch: int) -> Callable[[], int]:
+    """Steps of the stepper on random tokens."""
+    tokens = np.random.default_rng(0).integers(0, stepper.vocab_size, (997, batch))
+    stepper.read(np.arange(stepper.vocab_size), stepper.initial_state(1))  # every row of its table
+    states = [stepper.initial_state(batch)]
+    turns = itertools.cycle(tokens)
+
+    def run() -> int:
+        _, states[0] = stepper.step(next(turns), states[0])
+        return batch
+
+    return run
+
+
+def generated(stepper: Stepper, tokenizer: Tokenizer, batch: int) -> Callable[[], int]:
+    """Whole generation; many samples are counted by the text."""
+
+    def endless() -> Iterator[int]:
+        options = SamplingOptions(temperature=TEMPERATURE, length=10**9 if batch == 1 else 100)
+        for seed in itertools.count():
+            if batch == 1:
+                for piece in sample_text(stepper, tokenizer, "", options, seed):
+                    yield len(piece.text)
+            else:
+                texts = list(sample_texts(stepper, tokenizer, "", options, seed, batch))
+                yield sum(len(piece.text) for pieces in texts for piece in pieces)
+
+    writing = endless()
+    return lambda: next(writing)
+
+
+def torch_loop(model: LanguageModel, batch: int, threads: int) -> Callable[[], int]:
+    """The plain loop; the layers' own modules in one nn.LSTM."""
+    shape = model.shape
+    lstm = torch.nn.LSTM(shape.embedding_size, shape.hidden_size, shape.num_layers)
+    for layer, module in enumerate(model.layers):
+        for name, weight in module.named_parameters():
+            getattr(lstm, name.replace("l0", f"l{layer}")).data.copy_(weight.data)
+    state = tuple(torch.zeros(shape.num_layers, batch, shape.hidden_size) for _ in range(2))
+    token = torch.zeros(batch, dtype=torch.long)
+
+    @torch.no_grad()
+    def run() -> int:
+        nonlocal state, token
+        torch.set_num_threads(threads)
+        for _ in range(10):
+            output, state = lstm(model.embedding(token)[None], state)
+            probs = torch.softmax(model.logits(output[0]) / TEMPERATURE, dim=-1)
+            token = torch.multinomial(probs, 1)[:, 0]
+            token.tolist()  # what a loop needs to show the text
+        return 10 * batch
+
+    return run
+
+
+def rate(run: Callable[[], int], seconds: float) -> float:
+    """Characters a second over so many seconds."""
+    characters, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        characters += run()
+    return characters / elapsed
+
+
+def measure(
+    contestants: dict[str, Callable[[], int]], seconds: float, rounds: int
+) -> dict[str, float]:
+    """The median rate of each; they take turns, the first turn is a warm-up."""
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn in range(rounds + 1):
+        for name, run in contestants.items():
+            measured = rate(run, seconds if turn else min(seconds, 0.1))
+            if turn:
+                rates[name].append(measured)
+    return {name: statistics.median(measured) for name, measured in rates.items()}
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def print_head() -> None:
+    """Machine, versions and command."""
+    print(f"# {processor()}, {os.cpu_count()} cores, {platform.system()}")
+    print(
+        f"# Python {platform.python_version()}, NumPy {np.__version__}, torch {torch.__version__}"
+    )
+    print(f"# python {' '.join(sys.argv)}  (NumPy threads: {os.environ[THREADS]})")
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description="Characters a second of generation.")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1, help="of NumPy")
+    given = parser.parse_args()
+    if os.environ.get(THREADS) != str(given.threads):  # it is read when NumPy is loaded
+        os.execve(
+            sys.executable, [sys.executable, *sys.argv], {**os.environ, THREADS: str(given.threads)}
+        )
+    print_head()
+    tokenizer = korean_tokenizer()
+    print("| network | at once | what | characters/s | of the bare products | of torch |")
+    print("|---|---|---|---|---|---|")
+    for (layers, hidden), batch in itertools.product(SIZES, BATCHES):
+        shape = ModelShape(tokenizer.vocab_size, hidden, hidden, layers, "lstm")
+        model = random_model(shape, tokenizer)
+        stepper = Stepper(shape, {k: w.numpy() for k, w in model.state_dict().items()})
+        contestants = {
+            "bare products": bare_products(model, batch),
+            "stepper": stepper_steps(stepper, batch),
+            "generate": generated(stepper, tokenizer, batch),
+            "torch, 1 thread": torch_loop(model, batch, 1),
+            "torch, 2 threads": torch_loop(model, batch, 2),
+        }
+        rates = measure(contestants, given.seconds, given.rounds)
+        fastest = max(value for name, value in rates.items() if name.startswith("torch"))
+        for name, value in rates.items():
+            limit = (
+                f"{value / rates['bare products']:.2f} ({rates['bare products'] / value:.2f}x time)"
+            )
+            print(
+                f"| LSTM {layers}x{hidden}, V {shape.vocab_size:,} | {batch} | {name} "
+                f"| {value:,.0f} | {limit} | {value / fastest:.1f}x |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

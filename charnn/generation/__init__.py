@@ -1,0 +1,1 @@
+"""Weights, tokenizer and prompt to text."""

@@ -1,0 +1,310 @@
+"""The network in NumPy, one token at a time: what generation runs on.
+
+The cells are written from their published equations, not from torch; that makes this the twin
+the torch model is tested against. Weights may be read-only arrays mapped from a file. Training,
+dropout and sampling are left to others.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from charnn.errors import OptionError
+from charnn.model.shapes import GATES, ModelShape, weight_shapes
+
+Floats = npt.NDArray[np.floating[Any]]
+Tokens = npt.NDArray[np.integer[Any]]
+LayerState = tuple[Floats, ...]
+State = tuple[LayerState, ...]
+"""One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
+
+TABLE_BYTES = 32 << 20  # largest table of embedding times input weights
+_READ_CHUNK = 256  # tokens of a prompt whose input side is one product
+
+
+class Expert(Protocol):
+    """Whatever predicts the next token from the tokens before it.
+
+    A state is opaque, belongs to a batch of rows, and stays valid when a later one is made of it.
+    """
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
+
+    def initial_state(self, batch_size: int) -> Any:
+        """The state of `batch_size` rows that have read nothing."""
+
+    def step(self, tokens: Tokens, state: Any) -> tuple[Floats, Any]:
+        """Read one more token in every row.
+
+        Args:
+            tokens: (batch,).
+            state: what this expert returned for these rows.
+
+        Returns:
+            Log-probabilities of what comes next in nats, (batch, vocab_size), and the new state.
+        """
+
+    def read(self, tokens: Tokens, state: Any) -> tuple[Floats, Any]:
+        """Read many tokens in one row; faster than steps, since only the end is predicted.
+
+        Args:
+            tokens: (n,), n >= 1.
+            state: a state of one row.
+
+        Returns:
+            Log-probabilities behind the last token, (1, vocab_size), and the new state.
+        """
+
+    def select(self, state: Any, rows: Sequence[int]) -> Any:
+        """The state of the named rows in that order; a row may be named often or not at all."""
+
+
+class Stepper:
+    """A network as an `Expert`.
+
+    Args:
+        shape: the sizes.
+        weights: the arrays `weight_shapes(shape)` names; not copied where the dtype fits.
+        dtype: float32 or float64, that of all arithmetic.
+
+    Raises:
+        OptionError: a weight is missing or of another shape.
+    """
+
+    def __init__(
+        self,
+        shape: ModelShape,
+        weights: Mapping[str, npt.NDArray[Any]],
+        dtype: npt.DTypeLike = np.float32,
+    ) -> None:
+        arrays = _checked(shape, weights, dtype)
+        self.shape = shape
+        self._layers = [
+            _LAYERS[shape.cell](*(arrays[f"layers.{index}.{name}_l0"] for name in _LAYER_WEIGHTS))
+            for index in range(shape.num_layers)
+        ]
+        self._embedding = arrays["embedding.weight"]
+        self._projection = arrays["projection.weight"].T if shape.projected else None
+        self._output = arrays["embedding.weight" if shape.tied else "output.weight"].T
+        self._output_bias = arrays["output.bias"]
+        gates = GATES[shape.cell] * shape.hidden_size
+        fits = shape.vocab_size * gates * self._embedding.itemsize <= TABLE_BYTES
+        # Rows are made when a token is first met: a start costs nothing, unused rows no memory.
+        self._table = np.empty((shape.vocab_size, gates), self._embedding.dtype) if fits else None
+        self._made: set[int] = set()
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
+        return self.shape.vocab_size
+
+    def initial_state(self, batch_size: int) -> State:
+        """The zero state of `batch_size` rows."""
+        size = (batch_size, self.shape.hidden_size)
+        dtype = self._embedding.dtype
+        return tuple(
+            tuple(np.zeros(size, dtype) for _ in range(layer.carried)) for layer in self._layers
+        )
+
+    def step(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
+        """Read one more token in every row.
+
+        Args:
+            tokens: (batch,).
+            state: of as many rows.
+
+        Returns:
+            Log-probabilities of what comes next in nats, (batch, vocab_size), and the new state.
+        """
+        inputs = self._first_inputs(tokens)
+        after: list[LayerState] = []
+        for layer, before in zip(self._layers, state, strict=True):
+            if after:
+                inputs = layer.project(after[-1][0])
+            after.append(layer.advance(inputs, before))
+        return self._log_probs(after[-1][0]), tuple(after)
+
+    def read(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
+        """Read many tokens in one row.
+
+        Args:
+            tokens: (n,).
+            state: of one row.
+
+        Returns:
+            Log-probabilities behind the last token, (1, vocab_size), and the new state.
+        """
+        after = list(state)
+        for start in range(0, len(tokens), _READ_CHUNK):
+            inputs = self._first_inputs(tokens[start : start + _READ_CHUNK])
+            for index, layer in enumerate(self._layers):
+                outputs, after[index] = layer.run(inputs, after[index])
+                if index + 1 < len(self._layers):
+                    inputs = self._layers[index + 1].project(outputs)
+        return self._log_probs(after[-1][0]), tuple(after)
+
+    def select(self, state: State, rows: Sequence[int]) -> State:
+        """The state of the named rows in that order; a row may be named often or not at all."""
+        return tuple(tuple(part[np.asarray(rows, np.intp)] for part in layer) for layer in state)
+
+    def _first_inputs(self, tokens: Tokens) -> Floats:
+        """What the tokens add to the gates of layer 0, (n, gates * hidden_size)."""
+        if self._table is None:
+            return self._layers[0].project(self._embedding.take(tokens, axis=0))
+        if not self._made.issuperset(met := tokens.tolist()):
+            # Row by row: the bits of a row then do not depend on which tokens it was made with.
+            for token in set(met) - self._made:
+                self._table[token] = self._layers[0].project(self._embedding[token : token + 1])[0]
+                self._made.add(token)
+        return self._table.take(tokens, axis=0)
+
+    def _log_probs(self, hidden: Floats) -> Floats:
+        """Log-softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""
+        if self._projection is not None:
+            hidden = hidden @ self._projection
+        logits: Floats = hidden @ self._output
+        logits += self._output_bias
+        logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
+        logits -= np.log(np.add.reduce(np.exp(logits), axis=1, keepdims=True))
+        return logits
+
+
+class _Layer:
+    """One recurrent layer; the gates are stacked along the rows of the weights.
+
+    Args:
+        weight_ih: (gates * hidden_size, size below).
+        weight_hh: (gates * hidden_size, hidden_size).
+        bias_ih: (gates * hidden_size,).
+        bias_hh: (gates * hidden_size,).
+    """
+
+    carried = 1
+
+    def __init__(
+        self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        self.input_weights = weight_ih.T  # (below, gates), a view like the next
+        self.recurrent_weights = weight_hh.T  # (hidden_size, gates)
+        self.bias = bias_ih + bias_hh
+        self.size = weight_hh.shape[1]
+
+    def project(self, below: Floats) -> Floats:
+        """The input side of the gates and all that is constant, (n, gates), from (n, below)."""
+        inputs: Floats = below @ self.input_weights
+        inputs += self.bias
+        return inputs
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        """The state one token later, from inputs (batch, gates); changes neither of them."""
+        raise NotImplementedError
+
+    def run(self, inputs: Floats, state: LayerState) -> tuple[Floats, LayerState]:
+        """Outputs (n, hidden_size) and last state of one row over inputs (n, gates)."""
+        outputs = np.empty((len(inputs), self.size), inputs.dtype)
+        for position in range(len(inputs)):
+            state = self.advance(inputs[position : position + 1], state)
+            outputs[position] = state[0]
+        return outputs, state
+
+
+class _LSTM(_Layer):
+    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+    i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b); c' = f c + i g; h' = o tanh(c').
+    """
+
+    carried = 2
+
+    def __init__(
+        self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        super().__init__(weight_ih, weight_hh, bias_ih, bias_hh)
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2 turns all four gates into one tanh over the row.
+        self._scale = np.full(4 * self.size, 0.5, weight_hh.dtype)
+        self._scale[2 * self.size : 3 * self.size] = 1.0
+        self._offset = 1 - self._scale
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        h, c = state
+        gates = h @ self.recurrent_weights  # (batch, 4 * hidden_size)
+        gates += inputs
+        gates *= self._scale
+        np.tanh(gates, out=gates)
+        gates *= self._scale
+        gates += self._offset
+        size = self.size
+        i, f = gates[:, :size], gates[:, size : 2 * size]
+        g, o = gates[:, 2 * size : 3 * size], gates[:, 3 * size :]
+        c = f * c
+        i *= g
+        c += i
+        h = np.tanh(c)
+        h *= o
+        return h, c
+
+
+class _GRU(_Layer):
+    """Cho et al. 2014, with the reset gate behind the recurrent product as torch has it.
+
+    r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b')); h' = (1 - z) n + z h.
+    """
+
+    def __init__(
+        self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        super().__init__(weight_ih, weight_hh, bias_ih, bias_hh)
+        inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
+        self.bias[inner:] = bias_ih[inner:]
+        self._inner_bias = bias_hh[inner:]
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        (h,) = state
+        inner = 2 * self.size
+        gates = h @ self.recurrent_weights  # (batch, 3 * hidden_size)
+        rz, n = gates[:, :inner], gates[:, inner:]
+        rz += inputs[:, :inner]
+        rz *= 0.5
+        np.tanh(rz, out=rz)
+        rz *= 0.5
+        rz += 0.5
+        n += self._inner_bias
+        n *= rz[:, : self.size]
+        n += inputs[:, inner:]
+        np.tanh(n, out=n)
+        after = h - n
+        after *= rz[:, self.size :]
+        after += n
+        return (after,)
+
+
+class _RNN(_Layer):
+    """Elman 1990 with tanh: h' = tanh(W x + U h + b)."""
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        h = state[0] @ self.recurrent_weights  # (batch, hidden_size)
+        h += inputs
+        np.tanh(h, out=h)
+        return (h,)
+
+
+_LAYERS: dict[str, type[_Layer]] = {"lstm": _LSTM, "gru": _GRU, "rnn": _RNN}
+_LAYER_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _checked(
+    shape: ModelShape, weights: Mapping[str, npt.NDArray[Any]], dtype: npt.DTypeLike
+) -> dict[str, Floats]:
+    """The weights of the shape as contiguous arrays of the dtype."""
+    arrays: dict[str, Floats] = {}
+    for name, size in weight_shapes(shape).items():
+        if name not in weights:
+            raise OptionError(f"weights must hold {name} of shape {size}, got none")
+        if weights[name].shape != size:
+            raise OptionError(f"{name} must have shape {size}, got {weights[name].shape}")
+        arrays[name] = np.asarray(weights[name], dtype, order="C")
+    return arrays
