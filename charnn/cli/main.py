@@ -18,6 +18,7 @@ COMMANDS = {
     "train": ("charnn.cli.train", "Train a model on a text."),
     "generate": ("charnn.cli.generate", "Let a model write."),
     "eval": ("charnn.cli.evaluate", "Tell what a text costs a model, in bits per character."),
+    "watch": ("charnn.cli.watch", "Watch a run that trains elsewhere, or replay one."),
     "runs": ("charnn.cli.runs", "List the runs, or tell of one."),
 }
 

@@ -16,6 +16,7 @@ EXIT_SECONDS = 0.4
 """From the last record to the end of the process."""
 _CALIBRATION_SHARE = 0.02
 _LEAST_STEPS = 12
+_MOST_STEPS = 1000
 _VALIDATION_SHARE = 0.03
 _PROBE_TOKENS = 256
 
@@ -31,15 +32,18 @@ class Timing:
     def __init__(self, options: TrainOptions, clock: Callable[[], float]) -> None:
         self.budget = 60 * (options.minutes or DEFAULT_MINUTES)
         self.clock = clock
+        self._first = True
         self._seconds: list[float] = []
 
     def note(self, seconds: float) -> None:
-        """A step took so long."""
-        self._seconds.append(seconds)
+        """A step took so long; the very first is left out, for it builds kernels and caches."""
+        if not self._first:
+            self._seconds.append(seconds)
+        self._first = False
 
     def wants_more(self) -> bool:
         """Whether more steps should be timed: some, but within 5 % of what will be taken."""
-        if len(self._seconds) < 2:
+        if not self._seconds:
             return True
         spent = sum(self._seconds)
         if spent >= 2 * _CALIBRATION_SHARE * self.budget:
@@ -48,7 +52,7 @@ class Timing:
 
     @property
     def seconds_per_step(self) -> float:
-        """The median step, without the first ones, which warm caches and allocators."""
+        """The median step, without the first third, which still warms caches and allocators."""
         return statistics.median(self._seconds[len(self._seconds) // 3 :])
 
 

@@ -49,7 +49,7 @@ class Interval:
         """
         number, unit = match.groups() if (match := _INTERVAL.fullmatch(text.strip())) else (0, "")
         value, is_seconds = float(number), unit == "s"
-        if value <= 0 or not (is_seconds or value.is_integer()):
+        if not 0 < value < math.inf or not (is_seconds or value.is_integer()):
             raise OptionError(f"{name} must be like 30s or 500steps, above zero, got {text!r}")
         return cls(seconds=value) if is_seconds else cls(steps=int(value))
 
@@ -114,7 +114,8 @@ class TrainOptions:
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         for name in _COUNTS:
             _at_least(name, getattr(self, name), 1)
-        _at_least("seed", self.seed, 0)
+        if not 0 <= self.seed < 2**64:
+            raise OptionError(f"seed must be in [0, 2**64), got {self.seed}")
         for name in ("minutes", "epochs", "learning_rate", "grad_clip"):
             _above(name, getattr(self, name), 0)
         _at_least("weight_decay", self.weight_decay, 0)
