@@ -69,8 +69,7 @@ def command(
         else:
             shown = "" if no_prompt else start
             _write_text(loaded, start, shown, options, chosen, num_samples, sink)
-    if seed is None:
-        click.echo(f"seed {chosen}", err=True)
+    click.echo(f"seed {chosen}", err=True)
 
 
 def _write_text(

@@ -1,0 +1,169 @@
+"""A run's journals as a source of records: followed as they grow, or replayed at any speed.
+
+Showing the records is left to a view, finding the run and telling whether it still trains to the
+command.
+"""
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from charnn.errors import OptionError, RunDamagedError
+from charnn.records import Control, Finished, Heartbeat, Record, RunStarted
+from charnn.runs.journals import read_journal
+from charnn.runs.layout import EVENTS, METRICS, SAMPLES
+
+POLL_SECONDS: Final = 0.25
+_SLICE_SECONDS: Final = 0.1
+_ORDER: Final = (EVENTS, METRICS, SAMPLES)
+
+
+def merge_records(*sources: Iterable[Record]) -> Iterator[Record]:
+    """The records of several sources in the order of their times.
+
+    Within a source the order stays, and a record without a time has that of the one before it. Of
+    records at the same time those of the earlier source come first. Only one record of each source
+    is held.
+
+    Args:
+        sources: records in order, the journals of a run for instance.
+    """
+    keyed = [_timed(records, index) for index, records in enumerate(sources)]
+    for _, _, record in heapq.merge(*keyed, key=lambda entry: entry[:2]):
+        yield record
+
+
+def read_run(run: Path) -> Iterator[Record]:
+    """All records that a run has kept so far, in the order of their times.
+
+    Raises:
+        RunDamagedError: a journal cannot be read.
+    """
+    return merge_records(*([line.record for line in read_journal(run / name)] for name in _ORDER))
+
+
+def paced(
+    records: Iterable[Record],
+    control: Control,
+    *,
+    speed: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Record]:
+    """Records at the times they were made, the training's seconds `speed` times as fast as ours.
+
+    Ends early when the control is told to stop; while it is paused, heartbeats come instead.
+
+    Args:
+        records: records in the order of their times.
+        control: what the keys act on.
+        speed: greater than 0; infinite for no waiting at all.
+        clock: our seconds.
+        sleep: waits for some of them.
+
+    Raises:
+        OptionError: speed is not greater than 0.
+    """
+    if not speed > 0:
+        raise OptionError(f"speed must be > 0, got {speed}")
+    start: float | None = None
+    step = 0
+    for record in records:
+        elapsed = getattr(record, "elapsed", None)
+        if elapsed is not None:
+            start = clock() - elapsed / speed if start is None else start
+            while not control.stopping and (left := start + elapsed / speed - clock()) > 0:
+                if control.paused:
+                    began = clock()
+                    yield Heartbeat(step, True, (began - start) * speed)
+                    control.wait_while_paused(_SLICE_SECONDS)
+                    start += clock() - began
+                else:
+                    sleep(min(left, _SLICE_SECONDS))
+        if control.stopping:
+            return
+        step = getattr(record, "step", step)
+        yield record
+
+
+def follow_run(
+    run: Path,
+    control: Control,
+    *,
+    alive: Callable[[], bool],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Record]:
+    """Records of a run that another process trains, first all there are, then as they come.
+
+    Ends when the run has finished, when nobody trains it any longer, or when the control is told
+    to stop. A journal that was cut, as resuming does, is read again from its start; the states of
+    a dashboard forget what comes twice.
+
+    Args:
+        run: the run's folder.
+        control: what the keys act on.
+        alive: whether a process trains the run.
+        sleep: waits for some seconds.
+
+    Raises:
+        RunDamagedError: a journal cannot be read.
+    """
+    tail = JournalTail(run)
+    while not control.stopping:
+        living = alive()
+        finished = False
+        for record in tail.read():
+            finished = isinstance(record, Finished) or (
+                finished and not isinstance(record, RunStarted)
+            )
+            yield record
+        if finished or not living:
+            return
+        sleep(POLL_SECONDS)
+
+
+class JournalTail:
+    """Reads what was added to the journals of a run.
+
+    Args:
+        run: the run's folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._paths = [run / name for name in _ORDER]
+        self._offsets = dict.fromkeys(self._paths, 0)
+
+    def read(self) -> Iterator[Record]:
+        """The records since the last reading, in the order of their times.
+
+        Raises:
+            RunDamagedError: a journal cannot be read.
+        """
+        return merge_records(*[self._added(path) for path in self._paths])
+
+    def _added(self, path: Path) -> list[Record]:
+        offset = self._offsets[path]
+        try:
+            if _size(path) < offset:
+                offset = 0
+            lines = list(read_journal(path, offset))
+        except RunDamagedError:
+            if offset == 0:
+                raise
+            offset, lines = 0, list(read_journal(path))
+        self._offsets[path] = lines[-1].end if lines else offset
+        return [line.record for line in lines]
+
+
+def _timed(records: Iterable[Record], source: int) -> Iterator[tuple[float, int, Record]]:
+    """Records with a time that never falls, so that merging keeps their order."""
+    time_so_far = 0.0
+    for record in records:
+        time_so_far = max(time_so_far, getattr(record, "elapsed", time_so_far))
+        yield time_so_far, source, record
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,185 @@
+"""Journals as a source of records."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charnn.errors import OptionError, RunDamagedError
+from charnn.records import Control, Event, Heartbeat, RunStarted, Sample, StepRecord, to_json
+from charnn.view.watch import JournalTail, follow_run, merge_records, paced, read_run
+
+KEPT = {"step": "metrics", "validation": "metrics", "sample": "samples"}
+
+
+def event(elapsed, message=""):
+    return Event("note", int(elapsed), message, float(elapsed))
+
+
+def append(run, *records):
+    for record in records:
+        name = KEPT.get(record.tag, "events")
+        with (run / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(to_json(record), ensure_ascii=False) + "\n")
+
+
+def kept(records):
+    return [record for record in records if record.tag not in ("preparing", "heartbeat")]
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now = 100.0
+        self.slept = []
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+times = st.lists(st.integers(0, 50), max_size=12).map(sorted)
+
+
+@given(st.lists(times, max_size=4))
+@settings(max_examples=80)
+def test_merged_records_are_in_order_and_complete(sources):
+    named = [[event(at, f"{index}") for at in each] for index, each in enumerate(sources)]
+    merged = list(merge_records(*named))
+    everything = [record for each in named for record in each]
+    assert merged == sorted(everything, key=lambda record: (record.elapsed, record.message))
+
+
+def test_a_record_without_a_time_follows_the_one_before_it(training):
+    started = training(20)[1]
+    merged = list(merge_records([event(1), started, event(9)], [event(0), event(5)]))
+    assert [getattr(record, "elapsed", None) for record in merged] == [0, 1, None, 5, 9]
+
+
+def test_a_run_is_read_as_it_was_trained(training, tmp_path):
+    records = kept(training())
+    append(tmp_path, *records)
+    read = list(read_run(tmp_path))
+    assert sorted(map(repr, read)) == sorted(map(repr, records))
+    elapsed = [record.elapsed for record in read if hasattr(record, "elapsed")]
+    assert elapsed == sorted(elapsed)
+    assert list(read_run(tmp_path / "nowhere")) == []
+
+
+@pytest.mark.parametrize(("speed", "waited"), [(1.0, 4.0), (2.0, 2.0), (float("inf"), 0.0)])
+def test_a_replay_takes_its_time(speed, waited):
+    time = Time()
+    records = [event(10), event(11), event(14)]
+    played = paced(records, Control(), speed=speed, clock=time.clock, sleep=time.sleep)
+    assert list(played) == records
+    assert time.now - 100.0 == pytest.approx(waited)
+    assert all(seconds <= 0.1 for seconds in time.slept)
+
+
+def test_a_replay_can_be_stopped():
+    time, control = Time(), Control()
+    played = paced([event(0), event(1000)], control, clock=time.clock, sleep=time.sleep)
+    assert next(played) == event(0)
+    control.stop()
+    assert list(played) == []
+
+
+def test_a_replay_can_be_paused_and_goes_on_where_it_was():
+    time, control = Time(), Control()
+
+    def waiting(seconds):
+        time.now += seconds
+        return True
+
+    control.wait_while_paused = waiting
+    played = paced([event(0), event(1)], control, clock=time.clock, sleep=time.sleep)
+    assert next(played) == event(0)
+    control.pause()
+    beats = [next(played) for _ in range(3)]
+    assert beats == [Heartbeat(0, True, pytest.approx(0.0))] * 3
+    control.resume()
+    assert list(played) == [event(1)]
+    assert time.now - 100.0 == pytest.approx(1.3)
+
+
+@pytest.mark.parametrize("speed", [0, -1.0, float("nan")])
+def test_a_speed_has_to_be_positive(speed):
+    with pytest.raises(OptionError, match=f"^speed must be > 0, got {speed}$"):
+        list(paced([], Control(), speed=speed))
+
+
+def test_a_run_is_followed_until_it_has_finished(training, tmp_path):
+    records = kept(training())
+    control, polls = Control(), []
+
+    def sleep(seconds):
+        polls.append(seconds)
+        append(tmp_path, *records[50 * len(polls) : 50 * (len(polls) + 1)])
+
+    append(tmp_path, *records[:50])
+    followed = list(follow_run(tmp_path, control, alive=lambda: True, sleep=sleep))
+    assert sorted(map(repr, followed)) == sorted(map(repr, records))
+    assert len(polls) == (len(records) - 1) // 50
+
+
+def test_following_ends_when_nobody_trains_or_nobody_watches(tmp_path):
+    append(tmp_path, event(1))
+    control = Control()
+    assert list(follow_run(tmp_path, control, alive=lambda: False, sleep=None)) == [event(1)]
+    control.stop()
+    assert list(follow_run(tmp_path, control, alive=lambda: True, sleep=None)) == []
+
+
+def test_a_run_that_was_resumed_after_its_end_is_followed_on(training, tmp_path):
+    records = kept(training())
+    started = next(record for record in records if isinstance(record, RunStarted))
+    append(tmp_path, records[-1], started)
+    polls = []
+    following = follow_run(tmp_path, Control(), alive=lambda: len(polls) < 2, sleep=polls.append)
+    assert list(following) == [records[-1], started]
+    assert len(polls) == 2
+
+
+def test_only_what_was_added_is_read_and_a_torn_line_waits(tmp_path):
+    tail = JournalTail(tmp_path)
+    assert list(tail.read()) == []
+    append(tmp_path, event(1), event(2))
+    assert list(tail.read()) == [event(1), event(2)]
+    path = tmp_path / "events.jsonl"
+    line = json.dumps(to_json(event(3)))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line[:10])
+    assert list(tail.read()) == []
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line[10:] + "\n")
+    assert list(tail.read()) == [event(3)]
+
+
+def test_a_journal_that_was_cut_is_read_again(tmp_path):
+    tail = JournalTail(tmp_path)
+    append(tmp_path, event(1, "long " * 20), event(2))
+    assert len(list(tail.read())) == 2
+    (tmp_path / "events.jsonl").unlink()
+    append(tmp_path, event(1, "again"))
+    assert list(tail.read()) == [event(1, "again")]
+    (tmp_path / "events.jsonl").unlink()
+    append(tmp_path, event(1, "long " * 30), event(2))  # longer than before, cut inside a line
+    assert list(tail.read()) == [event(1, "long " * 30), event(2)]
+
+
+def test_a_damaged_journal_is_told(tmp_path):
+    (tmp_path / "events.jsonl").write_text("no json\n", encoding="utf-8")
+    with pytest.raises(RunDamagedError):
+        list(JournalTail(tmp_path).read())
+
+
+def test_types_survive_the_journals(tmp_path, sample_at):
+    step = StepRecord(1, 0.1, 2.0, 3.0, 0.1, 0.5, 10.0, 1.5, None, 7)
+    append(tmp_path, sample_at(5), step)
+    read = list(read_run(tmp_path))
+    assert {type(record) for record in read} == {Sample, StepRecord}
