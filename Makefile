@@ -53,9 +53,9 @@ quick: .venv/dev
 	$(BIN)/python -m pytest -m "not slow"
 
 bench: .venv/dev
-	$(BIN)/python benchmarks/tokenizers.py
+	$(BIN)/python benchmarks/tokenizers.py corpora/meongnae.txt
 	$(BIN)/python benchmarks/generation.py
-	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/learning.py meongnae.txt --minutes 1
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

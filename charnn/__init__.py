@@ -4,7 +4,7 @@ Importing it is cheap: neither torch nor NumPy is imported before something is t
 """
 
 from charnn._version import __version__
-from charnn.api import Model, load, resume, runs, train
+from charnn.api import Model, list_runs, load, resume, train
 from charnn.errors import CharnnError
 
-__all__ = ["CharnnError", "Model", "__version__", "load", "resume", "runs", "train"]
+__all__ = ["CharnnError", "Model", "__version__", "list_runs", "load", "resume", "train"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 DEFAULT_CHECKPOINTS = "checkpoints"
 _LARGEST_SEED = 2**32
+_WITH_RESUME = ("sample_every", "sample_length", "temps", "prompt")
 
 
 class Model:
@@ -218,12 +219,18 @@ def resume(
         sampling: other values for sample_every, sample_length, temps or prompt.
 
     Raises:
-        CharnnError: there is no such run, it has finished, or it is damaged.
+        CharnnError: there is no such run, it has finished, or it is damaged; or something else
+            was to be changed.
     """
+    from charnn.errors import OptionError
     from charnn.runs.catalog import find_run
     from charnn.training.saved import Text
     from charnn.training.session import Callbacks, train_on
 
+    for name in sampling:
+        if name not in _WITH_RESUME:
+            rule = ", ".join(_WITH_RESUME)
+            raise OptionError(f"{name} is fixed when a run goes on: it must be one of {rule}")
     resumed = train_on(
         find_run(Path(checkpoints), run),
         Callbacks(on_record or _ignore, control or Control(), clock or _stopwatch()),
@@ -249,11 +256,11 @@ def load(run: StrPath | None = None, *, checkpoints: StrPath = DEFAULT_CHECKPOIN
     return Model(find_run(Path(checkpoints), run))
 
 
-def runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:
+def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:
     """All runs in a folder, the newest first; a damaged one is listed as such."""
-    from charnn.runs.catalog import list_runs
+    from charnn.runs import catalog
 
-    return list_runs(Path(checkpoints))
+    return catalog.list_runs(Path(checkpoints))
 
 
 def _paths(texts: StrPath | Sequence[StrPath]) -> tuple[str, ...]:

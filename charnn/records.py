@@ -5,7 +5,7 @@ who draws or stores them is left to others. Times are seconds since the training
 losses are nats per token, bits_per_char is bits per character of the original text.
 """
 
-import threading
+import time
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
@@ -176,6 +176,7 @@ Record = (
     | Finished
 )
 
+_POLL_SECONDS = 0.02
 _TYPES: dict[str, type[Any]] = {
     kind.tag: kind
     for kind in (
@@ -205,14 +206,15 @@ def from_json(data: dict[str, Any]) -> Record:
     """The record that `to_json` made; keys that this version does not know are ignored.
 
     Raises:
-        OptionError: the object names no known record or lacks one of its fields.
+        OptionError: the object names no known record, lacks one of its fields or has pieces of
+            text that are none.
     """
     kind = _TYPES.get(str(data.get("record")))
     if kind is None:
         raise OptionError(f"record must be one of {', '.join(_TYPES)}, got {data.get('record')!r}")
     values = {field.name: data[field.name] for field in fields(kind) if field.name in data}
     if kind is Sample and "pieces" in values:
-        values["pieces"] = tuple((str(text), float(bits)) for text, bits in values["pieces"])
+        values["pieces"] = _pieces(values["pieces"])
     try:
         record: Record = kind(**values)
     except TypeError as error:
@@ -220,56 +222,65 @@ def from_json(data: dict[str, Any]) -> Record:
     return record
 
 
+def _pieces(data: Any) -> tuple[tuple[str, float], ...]:
+    """The pieces of a sample as they were before they became JSON."""
+    try:
+        return tuple((str(text), float(bits)) for text, bits in data)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(f"record 'sample' has pieces that are none: {data!r:.40}") from None
+
+
 class Control:
     """What a person may ask of a running training; keys and signals write, the trainer reads.
 
     Every method may be called from any thread, and from a signal handler: nothing here blocks.
+    So there is no lock in it, which the code that a signal interrupts could be holding; every
+    change is one assignment.
     """
 
     def __init__(self, temperature: float = 0.8, sample_length: int = 300) -> None:
-        self._stop = threading.Event()
-        self._running = threading.Event()
-        self._running.set()
-        self._samples_wanted = 0
-        self._samples_taken = 0
+        self._stopping = False
+        self._paused = False
+        self._sample_wanted = False
         self.temperature = temperature
         self.sample_length = sample_length
 
     def stop(self) -> None:
-        """Ask the training to save and end."""
-        self._stop.set()
-        self._running.set()
+        """Ask the training to save and end; this ends a pause, and none begins any more."""
+        self._stopping = True
 
     @property
     def stopping(self) -> bool:
         """Whether somebody asked to stop."""
-        return self._stop.is_set()
+        return self._stopping
 
     def pause(self) -> None:
         """Ask the training to wait."""
-        if not self.stopping:
-            self._running.clear()
+        self._paused = True
 
     def resume(self) -> None:
         """Let a paused training go on."""
-        self._running.set()
+        self._paused = False
 
     @property
     def paused(self) -> bool:
         """Whether the training is asked to wait."""
-        return not self._running.is_set()
+        return self._paused and not self._stopping
 
     def wait_while_paused(self, seconds: float) -> bool:
         """Wait at most `seconds` for the pause to end; whether it still lasts."""
-        return not self._running.wait(seconds)
+        end = time.monotonic() + seconds
+        while self.paused and (left := end - time.monotonic()) > 0:
+            time.sleep(min(_POLL_SECONDS, left))
+        return self.paused
 
     def sample_now(self) -> None:
         """Ask for a sample at `temperature`, `sample_length` characters long."""
-        self._samples_wanted += 1
+        self._sample_wanted = True
 
     def take_sample_request(self) -> bool:
         """Whether a sample was asked for since the last call; called by the trainer alone."""
-        if self._samples_taken < self._samples_wanted:
-            self._samples_taken = self._samples_wanted
+        if self._sample_wanted:
+            self._sample_wanted = False
             return True
         return False

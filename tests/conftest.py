@@ -6,9 +6,13 @@ import os
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket
 
@@ -30,3 +34,45 @@ def texts_dir() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("set CHARNN_TEXTS to a folder with mujeong.txt and the other texts")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def novella() -> Path:
+    """The bundled text."""
+    return Path(__file__).parents[1] / "corpora" / "meongnae.txt"
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory, novella: Path) -> Path:
+    """The folder of a run called story, trained for three steps on 3,000 characters."""
+    import charnn
+
+    folder = tmp_path_factory.mktemp("written")
+    text = folder / "story.txt"
+    text.write_text(novella.read_text("utf-8")[:3000], encoding="utf-8")
+    sizes = {"steps": 3, "hidden": 8, "batch_size": 2, "seq_len": 16, "sample_length": 10}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        charnn.train(text, checkpoints=folder / "checkpoints", **sizes, threads=1)
+    return folder / "checkpoints" / "story"
+
+
+class Said(NamedTuple):
+    """How a command ended: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli() -> Callable[..., Said]:
+    """Runs a command of charnn in this process, from `main.run` on; stdin is bytes."""
+    from charnn.cli.main import run
+
+    def call(*arguments: str | Path, stdin: bytes = b"") -> Said:
+        with CliRunner().isolation(input=stdin) as (out, err, _):
+            code = run(time.monotonic(), [str(argument) for argument in arguments])
+            return Said(code, out.getvalue().decode(), err.getvalue().decode())
+
+    return call

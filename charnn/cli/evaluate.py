@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     help="Of the run's own text. Default: test if there is one, else validation.",
 )
 @encoding_options
-@click.option("--json", "as_json", is_flag=True, help="The numbers as a JSON object.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="CHARNN_EVAL_JSON",
+    help="The numbers as a JSON object.",
+)
 @checkpoints_option
 @config_option
 def command(
@@ -41,6 +47,12 @@ def command(
     checkpoints: str,
 ) -> None:
     """Tell what TEXT costs a model, or the part of its own text that it was not trained on."""
+    from charnn.corpus.stream import PARTS
+    from charnn.text.encodings import text_encoding
+
+    text_encoding(encoding)
+    if part is not None and part not in PARTS:
+        raise OptionError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
     if texts and part is not None:
         raise OptionError(f"--part is of the run's own text: leave out {texts[0]!r}, or --part")
     loaded = api.load(model, checkpoints=checkpoints)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -20,7 +20,14 @@ _SEPARATOR = "─" * 24
 
 @click.command()
 @click.argument("prompt", required=False)
-@click.option("-p", "--prompt", "prompt_option", metavar="TEXT", help="The same as PROMPT.")
+@click.option(
+    "-p",
+    "--prompt",
+    "prompt_option",
+    envvar="CHARNN_GENERATE_PROMPT",
+    metavar="TEXT",
+    help="The same as PROMPT.",
+)
 @click.option("--prompt-file", metavar="FILE", help="Take the prompt from a file, - for stdin.")
 @model_option
 @click.option("--temp", type=float, metavar="F", help="Temperature >= 0. Default: 0.8.")
@@ -33,7 +40,13 @@ _SEPARATOR = "─" * 24
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this; repeatable.")
 @click.option("--seed", type=int, metavar="N", help="The same seed writes the same text.")
 @click.option("--no-prompt", is_flag=True, help="Do not repeat the prompt.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a text, one a line.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="CHARNN_GENERATE_JSON",
+    help="A JSON object a text, one a line.",
+)
 @click.option("--raw", is_flag=True, help="Exact text on a terminal, control characters too.")
 @click.option("-o", "--output", metavar="FILE", help="Write to a new file.")
 @checkpoints_option
@@ -63,55 +76,49 @@ def command(
     if loaded.writer.note:
         click.echo(f"charnn: {loaded.writer.note}", err=True)
     chosen = api.new_seed() if seed is None else seed
+    texts = _texts(loaded, start, options, chosen, num_samples)
     with _Sink(output, raw=raw) as sink:
         if as_json:
-            _write_json(loaded, start, options, chosen, num_samples, sink)
+            head = {"model": loaded.name, "prompt": start, "seed": chosen}
+            _write_json(texts, head, options, sink)
         else:
-            shown = "" if no_prompt else start
-            _write_text(loaded, start, shown, options, chosen, num_samples, sink)
+            _write_text(texts, "" if no_prompt else start, sink)
     click.echo(f"seed {chosen}", err=True)
 
 
-def _write_text(
-    model: api.Model,
-    prompt: str,
-    shown: str,
-    options: "SamplingOptions",
-    seed: int,
-    num_samples: int,
-    sink: "_Sink",
-) -> None:
-    """Stream one text, or write many with a line between them."""
+def _texts(
+    model: api.Model, prompt: str, options: "SamplingOptions", seed: int, num_samples: int
+) -> Iterator[Iterable["TextPiece"]]:
+    """Each text as its pieces; one alone comes as it is written, many when they are finished."""
     if num_samples == 1:
-        sink.write(shown)
-        for piece in model.pieces(prompt, options, seed):
-            sink.write(piece.text)
-        sink.end_line()
-        return
-    for index, pieces in enumerate(model.samples(prompt, options, seed, num_samples)):
+        return iter([model.pieces(prompt, options, seed)])
+    return model.samples(prompt, options, seed, num_samples)
+
+
+def _write_text(texts: Iterator[Iterable["TextPiece"]], shown: str, sink: "_Sink") -> None:
+    """Write the texts, each behind its prompt, with a line between them."""
+    for index, pieces in enumerate(texts):
         if index:
             sink.write(f"{_SEPARATOR}\n")
-        sink.write(shown + "".join(piece.text for piece in pieces))
+        sink.write(shown)
+        for piece in pieces:
+            sink.write(piece.text)
         sink.end_line()
 
 
 def _write_json(
-    model: api.Model,
-    prompt: str,
+    texts: Iterator[Iterable["TextPiece"]],
+    head: dict[str, Any],
     options: "SamplingOptions",
-    seed: int,
-    num_samples: int,
     sink: "_Sink",
 ) -> None:
     from dataclasses import asdict
 
-    for index, pieces in enumerate(model.samples(prompt, options, seed, num_samples)):
-        text = "".join(piece.text for piece in pieces)
+    for index, written in enumerate(texts):
+        pieces = tuple(written)
         data = {
-            "model": model.name,
-            "prompt": prompt,
-            "text": text,
-            "seed": seed,
+            **head,
+            "text": "".join(piece.text for piece in pieces),
             "index": index,
             "bits_per_char": _bits_per_char(pieces),
             "options": asdict(options),

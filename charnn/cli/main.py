@@ -3,10 +3,13 @@
 Commands are imported when they are called, so that `charnn --help` needs nothing but click.
 """
 
+import contextlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -23,8 +26,35 @@ COMMANDS = {
 }
 
 
+class _ClosedPipe(Exception):  # noqa: N818  no error: the reader has had enough
+    """Nobody reads any more."""
+
+
+@contextlib.contextmanager
+def _noticing_closed_pipes() -> Iterator[None]:
+    """Tell of a closed pipe before click makes an exit with 1 of it, as rich has done already."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ClosedPipe from None
+    except SystemExit as error:
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        raise _ClosedPipe from None
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported only when they are wanted."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """The context of a call; --help is written here."""
+        with _noticing_closed_pipes():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is called."""
+        with _noticing_closed_pipes():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which they are used."""
@@ -76,7 +106,7 @@ def run(started: float, arguments: list[str] | None = None) -> int:
         group.main(arguments, prog_name="charnn", standalone_mode=False, obj=shared)
         sys.stdout.flush()
         return 0
-    except BrokenPipeError:
+    except (_ClosedPipe, BrokenPipeError):
         return _end_quietly()
     except Interrupted as error:
         return error.exit_code
@@ -105,7 +135,10 @@ def _end_quietly() -> int:
 
 
 def _speak_utf8() -> None:
-    """Text goes out as UTF-8 whatever the locale says."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    """Text goes out as UTF-8 whatever the locale says; where a stream is closed, nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

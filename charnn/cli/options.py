@@ -48,6 +48,17 @@ def config_option(command: Command) -> Command:
     )(command)
 
 
+def ui_option(command: Command) -> Command:
+    """--ui auto|live|plain|none, checked before anything is opened."""
+    return click.option(
+        "--ui",
+        metavar="auto|live|plain|none",
+        default="auto",
+        callback=_check_ui,
+        help="Default: auto.",
+    )(command)
+
+
 def encoding_options(command: Command) -> Command:
     """--encoding NAME and --document-separator TEXT."""
     command = click.option(
@@ -85,45 +96,65 @@ def numbers(text: str, name: str) -> tuple[float, ...]:
         raise OptionError(f"{name} must be {rule}, got {text!r}") from None
 
 
+def _check_ui(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    from charnn.view.views import check_ui
+
+    check_ui(value)
+    return value
+
+
 def _read_config(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
     """Make the values in a file the defaults of the command."""
     if value is not None:
-        known = {str(parameter.name) for parameter in context.command.params}
-        context.default_map = {**(context.default_map or {}), **_options_in(Path(value), known)}
+        path, known = Path(value), _by_spelling(context.command)
+        if path.suffix == ".json" and context.info_name != "train":
+            raise OptionError(
+                f"config {path} is that of a run and holds options of train alone: "
+                "write those of this command into a TOML file"
+            )
+        found = {name.replace("-", "_"): given for name, given in _options_in(path).items()}
+        for name in found:
+            if name not in known:
+                raise OptionError(f"config {path} names an option {name!r} that is not there")
+        values = {str(known[name].name): _spelled(v, known[name]) for name, v in found.items()}
+        context.default_map = {**(context.default_map or {}), **values}
     return value
 
 
-def _options_in(path: Path, known: set[str]) -> dict[str, Any]:
-    """The options a file names; those of a run's config.json that the user had given.
+def _by_spelling(command: click.Command) -> dict[str, click.Option]:
+    """The options of a command by their long names, with _ for -."""
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    spelled = {max(option.opts, key=len): option for option in options if option.expose_value}
+    return {name.lstrip("-").replace("-", "_"): option for name, option in spelled.items()}
+
+
+def _options_in(path: Path) -> dict[str, Any]:
+    """The options a file names; of a run's config.json those that are not left to the recipe.
 
     Raises:
-        OptionError: the file cannot be read or names an option that is not there.
+        OptionError: the file cannot be read.
     """
     try:
         text = path.read_text("utf-8")
         if path.suffix == ".json":
-            saved = json.loads(text)["training"]["options"]
-            given = {name: value for name, value in saved.items() if value is not None}
-            return {name: _spelled(value) for name, value in given.items() if name in known}
-        found = tomllib.loads(text)
+            saved = json.loads(text)["training"]["options"].items()
+            return {name: value for name, value in saved if value is not None}
+        return tomllib.loads(text)
     except OSError as error:
         raise OptionError(f"config {path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OptionError(
             f"config {path} is neither TOML nor a run's config.json ({error}): "
             "write lines such as minutes = 5"
         ) from None
-    options = {name.replace("-", "_"): _spelled(value) for name, value in found.items()}
-    for name in options:
-        if name not in known:
-            raise OptionError(f"config {path} names an option {name!r} that is not there")
-    return options
 
 
-def _spelled(value: Any) -> Any:
-    """A value as the command line spells it: a list with commas."""
+def _spelled(value: Any, option: click.Option) -> Any:
+    """A value as the command line spells it: a list with commas, or an option given repeatedly."""
+    if option.multiple:
+        return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(str(part) for part in value)
     return value

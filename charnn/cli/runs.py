@@ -1,5 +1,6 @@
 """`charnn runs`: the runs in a line each, or one in full."""
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from charnn.runs.run import Run
 
 _EVENTS_SHOWN = 20
+_UNCUT = 10_000  # cells of a line for a pipe or a file
 _COLUMNS = ("run", "corpus", "tokenizer", "size", "parameters", "step", "bits/char", "saved")
 _NUMBERS = ("parameters", "step", "bits/char")
 
@@ -40,7 +42,7 @@ def _list(checkpoints: str) -> None:
 
     from charnn.view.display_text import safe_text
 
-    found = api.runs(checkpoints)
+    found = api.list_runs(checkpoints)
     if not found:
         click.echo(f"no runs in {checkpoints} yet: train one with 'charnn train TEXT'", err=True)
         return
@@ -49,7 +51,8 @@ def _list(checkpoints: str) -> None:
         table.add_column(column, justify="right" if column in _NUMBERS else "left")
     for summary in found:
         table.add_row(*(Text(safe_text(cell, newline=" ")) for cell in _row(summary)))
-    Console(highlight=False).print(table)
+    width = None if sys.stdout.isatty() else _UNCUT
+    Console(highlight=False, width=width).print(table)
 
 
 def _row(summary: "RunSummary") -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from charnn import api
 from charnn.cli.interrupts import Interrupts, interrupts
@@ -12,11 +13,18 @@ from charnn.cli.options import (
     config_option,
     encoding_options,
     numbers,
+    ui_option,
     unescape,
 )
 from charnn.errors import OptionError
 from charnn.records import Control, PlanFixed, Record, Validation
 
+_BUDGETS = ("minutes", "epochs", "steps")
+_NEAR_TO_FAR = (
+    ParameterSource.COMMANDLINE,
+    ParameterSource.ENVIRONMENT,
+    ParameterSource.DEFAULT_MAP,
+)
 _RESUME_NEWEST = "\0newest"
 _WITH_RESUME = {
     "checkpoints",
@@ -84,7 +92,7 @@ _WITH_RESUME = {
 @click.option("--prompt", metavar="TEXT", help="What the samples go on from.")
 @click.option("--sample-length", type=int, metavar="N", help="Characters. Default: 200.")
 @click.option("--dry-run", is_flag=True, help="Tell size, memory and steps; train nothing.")
-@click.option("--ui", metavar="auto|live|plain|none", default="auto", help="Default: auto.")
+@ui_option
 @click.option("--seed", type=int, metavar="N", help="Default: 1.")
 @click.option("--device", metavar="auto|cpu|cuda|mps", help="Default: auto.")
 @click.option("--precision", metavar="auto|fp32|bf16", help="Default: auto.")
@@ -112,18 +120,21 @@ def command(
     Without --minutes, --epochs or --steps it trains for 10 minutes, or until the held-out text
     has clearly stopped getting more predictable. Ctrl-C saves; --resume goes on.
     """
-    options = _options(given)
+    given = _with_one_budget(context, given)
     if resume is not None:
         _check_resume(context, texts)
+        given = {name: value for name, value in given.items() if name in _WITH_RESUME}
     elif not texts:
         raise OptionError("train needs a TEXT: name a file, a folder, or - for stdin")
     elif text is not None:
         raise OptionError("--text goes with --resume: name the text itself to train on it")
+    options = _options(given)
     source: dict[str, Any] = {
         "encoding": encoding,
         "document_separator": unescape(document_separator),
     }
-    if dry_run:
+    if dry_run and resume is None:
+        source["init_from"] = init_from
         _tell_plan(texts, checkpoints, source, options)
         return
     began: float = context.obj["started"]
@@ -131,6 +142,7 @@ def command(
         shared: dict[str, Any] = {"checkpoints": checkpoints, **session.callbacks}
         if resume is not None:
             name = None if resume == _RESUME_NEWEST else resume
+            session.recall(name, checkpoints)
             api.resume(name, text=text, **shared, **options)
         else:
             api.train(texts, run=run, init_from=init_from, **shared, **source, **options)
@@ -163,10 +175,25 @@ class _Session:
         finally:
             self._signals.__exit__(*error)
 
+    def recall(self, name: str | None, checkpoints: str) -> None:
+        """Show what a run has kept of its training so far."""
+        from charnn.view.watch import read_run
+
+        self._view.recall(read_run(api.load(name, checkpoints=checkpoints).path))
+
     def _show(self, record: Record) -> None:
         if self._state is not None and isinstance(record, (PlanFixed, Validation)):
             self._state.saving = True
         self._view.show(record)
+
+
+def _with_one_budget(context: click.Context, given: dict[str, Any]) -> dict[str, Any]:
+    """What was given, without a budget that another one overrides from nearer by."""
+    sources = {
+        name: context.get_parameter_source(name) for name in _BUDGETS if given[name] is not None
+    }
+    nearest = next((source for source in _NEAR_TO_FAR if source in sources.values()), None)
+    return {name: value for name, value in given.items() if sources.get(name, nearest) == nearest}
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
@@ -185,6 +212,8 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 def _check_resume(context: click.Context, texts: tuple[str, ...]) -> None:
     """Refuse what cannot go with --resume: the run already has its text and its options.
 
+    What the environment or a file says of them is for new runs, and is left aside.
+
     Raises:
         OptionError: something else was given.
     """
@@ -193,9 +222,9 @@ def _check_resume(context: click.Context, texts: tuple[str, ...]) -> None:
             f"--resume takes no TEXT, got {texts[0]!r}: the run knows its text; "
             "--text FILE says where it lies now"
         )
-    unset = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP, None)
     for name in context.params:
-        if name not in _WITH_RESUME and context.get_parameter_source(name) not in unset:
+        given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if given and name not in _WITH_RESUME:
             option = name.replace("_", "-")
             raise OptionError(f"--{option} cannot be changed with --resume: leave it out")
 

@@ -1,25 +1,30 @@
 """`charnn watch`: the live view of a run that another process trains, or a replay."""
 
+import time
 from pathlib import Path
 
 import click
 
 from charnn.cli.interrupts import interrupts
-from charnn.cli.options import checkpoints_option, config_option
+from charnn.cli.options import checkpoints_option, config_option, ui_option
 from charnn.errors import OptionError
 from charnn.records import Control
+
+
+_KEY_SECONDS = 0.1
 
 
 @click.command()
 @click.argument("model", metavar="[RUN]", required=False)
 @click.option("--speed", type=float, metavar="F", help="Replay so many times as fast. Default: 20.")
-@click.option("--ui", metavar="auto|live|plain|none", default="auto", help="Default: auto.")
+@ui_option
 @checkpoints_option
 @config_option
 def command(model: str | None, speed: float | None, ui: str, checkpoints: str) -> None:
     """Watch RUN while it trains in another process, or replay it from its files.
 
-    Without RUN it is the one with the newest checkpoint. Keys act on the view alone.
+    Without RUN it is the one with the newest checkpoint. Keys act on the view alone; on a terminal
+    the last picture stays until q.
     """
     pace = 20.0 if speed is None else speed
     if not pace > 0:
@@ -40,3 +45,5 @@ def command(model: str | None, speed: float | None, ui: str, checkpoints: str) -
     with interrupts(control), view:
         for record in records:
             view.show(record)
+        while view.has_keys and not control.stopping:
+            time.sleep(_KEY_SECONDS)

@@ -108,7 +108,7 @@ def split_text(
         test_fraction: share in [0, 0.5].
 
     Raises:
-        OptionError: a fraction is outside its range.
+        OptionError: a fraction is outside its range, or nothing is left to train on.
 
     >>> split_text(1000, test_fraction=0.1)
     Split(train=800, validation=100, test=100)
@@ -116,6 +116,11 @@ def split_text(
     for name, share in (("val-fraction", validation_fraction), ("test-fraction", test_fraction)):
         if share is not None and not 0 <= share <= 0.5:
             raise OptionError(f"{name} must be in [0, 0.5], got {share}")
+    if (validation_fraction or 0) + test_fraction >= 1:
+        raise OptionError(
+            "val-fraction and test-fraction must be below 1 together, got "
+            f"{validation_fraction} and {test_fraction}: nothing is left to train on"
+        )
     test = int(characters * test_fraction)
     if validation_fraction is None:
         validation = min(int(characters * DEFAULT_VALIDATION_FRACTION), MOST_VALIDATION_CHARACTERS)
@@ -207,13 +212,15 @@ def open_stream(folder: Path) -> TokenStream:
         StreamError: a file is missing, cut short, altered or of an unknown version.
     """
     try:
-        description = json.loads((folder / _DESCRIPTION).read_text("utf-8"))
+        description = _read_description(folder)
         if description["format"] != FORMAT:
             raise StreamError(
                 f"{folder} has stream format {description['format']}, this charnn reads {FORMAT}: "
                 "delete the folder and it is made again from the text"
             )
         tokenizer = load_tokenizer(folder)
+        if tokenizer.fingerprint != description["tokenizer"]:
+            raise StreamError(_damaged(folder, "its tokenizer is another one"))
         tokens = _map_tokens(folder / _TOKENS, np.dtype(description["dtype"]))
         parts = {name: Part(**description["parts"][name]) for name in PARTS}
         if _digest(folder / _TOKENS) != description["sha256"]:
@@ -312,15 +319,19 @@ class _StreamWriter:
             "characters": survey.characters,
             "bytes": survey.bytes,
             "documents": survey.documents,
+            "tokenizer": self._tokenizer.fingerprint,
             "dtype": np.dtype(self._tokenizer.dtype).name,
             "sha256": self._sha256.hexdigest(),
             "parts": {name: asdict(part) for name, part in parts.items()},
         }
+        description["checksum"] = _checksum(description)
         try:
             save_tokenizer(self._tokenizer, self._folder)
             text = json.dumps(description, ensure_ascii=False, indent=1)
             (self._folder / _DESCRIPTION).write_text(text, encoding="utf-8")
-            if self._target.exists():  # a damaged one, or another process was faster
+            if _open_if_good(self._target) is not None:
+                return  # another process was faster, and somebody may be reading what it made
+            if self._target.exists():
                 shutil.rmtree(self._target)
             self._folder.rename(self._target)
         except OSError as error:
@@ -373,6 +384,23 @@ def _open_if_good(folder: Path) -> TokenStream | None:
         return open_stream(folder)
     except StreamError:
         return None
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    """What stream.json says; ValueError where it is not what was written there."""
+    try:
+        description = json.loads((folder / _DESCRIPTION).read_text("utf-8"))
+    except RecursionError:
+        raise ValueError("its description is nested too deeply") from None
+    if not isinstance(description, dict) or description.get("checksum") != _checksum(description):
+        raise ValueError("its description was altered")
+    return description
+
+
+def _checksum(description: dict[str, Any]) -> str:
+    """SHA-256 of all that a description says but the checksum itself."""
+    said = {name: value for name, value in description.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _map_tokens(path: Path, dtype: np.dtype[Any]) -> NDArray[np.integer]:

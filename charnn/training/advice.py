@@ -6,7 +6,9 @@ from typing import Any
 
 from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
+from charnn.corpus.tokenizers import load_tokenizer
 from charnn.model.shapes import ModelShape, parameter_count
+from charnn.runs.catalog import find_run
 from charnn.training.device import choose_device
 from charnn.training.recipe import (
     DEFAULT_MINUTES,
@@ -16,7 +18,7 @@ from charnn.training.recipe import (
     nominal_seconds_per_step,
     planned_steps,
 )
-from charnn.training.saved import Text, prepare_text
+from charnn.training.saved import Text, prepare_text, sizes_of
 
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""
@@ -31,6 +33,7 @@ def advise(
     *,
     encoding: str | None = None,
     document_separator: str | None = None,
+    init_from: str | None = None,
 ) -> Iterator[str]:
     """What `charnn train` would do with the same options, a line each.
 
@@ -43,14 +46,18 @@ def advise(
         options: fields of `TrainOptions`.
         encoding: of the texts.
         document_separator: cuts each file into documents.
+        init_from: a run to begin from: its sizes and its tokenizer.
 
     Raises:
         CharnnError: an option breaks its rule, or the text cannot be used.
     """
     chosen = TrainOptions(**options)
     text = Text(tuple(texts), encoding, document_separator)
+    start = find_run(Path(checkpoints), init_from) if init_from is not None else None
+    borrowed = load_tokenizer(start.path) if start else None
+    chosen = sizes_of(start, chosen) if start else chosen
     device = choose_device(chosen.device, chosen.precision, chosen.threads)
-    stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, None)
+    stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, borrowed)
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
     recipe = make_recipe(chosen, len(tokens), vocab_size, device.kind)
     shape = recipe.shape(vocab_size)
@@ -75,7 +82,9 @@ def advise(
 
 
 def _parts(stream: TokenStream) -> str:
-    parts = (f"{part.characters:,} {name}" for name, part in stream.parts.items() if part.stop)
+    parts = (
+        f"{part.characters:,} {name}" for name, part in stream.parts.items() if part.characters
+    )
     return f"{stream.characters:,} characters ({', '.join(parts)})"
 
 

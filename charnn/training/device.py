@@ -108,7 +108,8 @@ def _cpu_has_bf16() -> bool:
 
 def _probe_step_succeeds() -> bool:
     """Whether one small LSTM step in bf16 runs and gives finite gradients."""
-    layer = torch.nn.LSTM(8, 8)
+    with torch.random.fork_rng(devices=[]):  # its random weights are nobody's business
+        layer = torch.nn.LSTM(8, 8)
     try:
         with torch.autocast("cpu", torch.bfloat16):
             out, _ = layer(torch.ones(2, 1, 8))

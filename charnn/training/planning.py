@@ -15,10 +15,11 @@ from charnn.training.recipe import DEFAULT_MINUTES, Interval, Plan, Recipe, Trai
 EXIT_SECONDS = 0.4
 """From the last record to the end of the process."""
 _CALIBRATION_SHARE = 0.02
+_CALIBRATION_SECONDS = 15.0
 _LEAST_STEPS = 12
 _MOST_STEPS = 1000
 _VALIDATION_SHARE = 0.03
-_PROBE_TOKENS = 256
+_PROBE_TOKENS = 512
 
 
 class Timing:
@@ -32,23 +33,25 @@ class Timing:
     def __init__(self, options: TrainOptions, clock: Callable[[], float]) -> None:
         self.budget = 60 * (options.minutes or DEFAULT_MINUTES)
         self.clock = clock
+        self._enough = min(_CALIBRATION_SECONDS, _CALIBRATION_SHARE * self.budget)
         self._first = True
         self._seconds: list[float] = []
+        self._spent = 0.0
 
     def note(self, seconds: float) -> None:
         """A step took so long; the very first is left out, for it builds kernels and caches."""
         if not self._first:
             self._seconds.append(seconds)
+            self._spent += seconds
         self._first = False
 
     def wants_more(self) -> bool:
         """Whether more steps should be timed: some, but within 5 % of what will be taken."""
         if not self._seconds:
             return True
-        spent = sum(self._seconds)
-        if spent >= 2 * _CALIBRATION_SHARE * self.budget:
+        if self._spent >= 2 * self._enough or len(self._seconds) >= _MOST_STEPS:
             return False
-        return len(self._seconds) < _LEAST_STEPS or spent < _CALIBRATION_SHARE * self.budget
+        return len(self._seconds) < _LEAST_STEPS or self._spent < self._enough
 
     @property
     def seconds_per_step(self) -> float:
@@ -90,6 +93,7 @@ def plan_for_minutes(
         steps_done: steps taken so far.
     """
     left = timing.budget - timing.clock() - costs.of("final") - EXIT_SECONDS
+    left -= 2 * costs.of("save") + costs.of("sample")  # when the plan is fixed, and at the end
     most = _VALIDATION_SHARE * max(0.0, left) / max(1e-3, costs.of("validation"))
     validations = max(4, min(25, int(most)))
     left -= validations * costs.of("validation")
@@ -121,8 +125,10 @@ def final_seconds(
     rows = rows_of(len(held_out), WHOLE)
     columns = min(_PROBE_TOKENS, len(held_out) // rows)
     probe = Reading(rows=rows, past=0, least_row=1)
-    started = time.perf_counter()
-    evaluate(model, held_out[: rows * columns], tokenizer, device, reading=probe)
-    seconds = time.perf_counter() - started
+    seconds = 0.0
+    for _ in range(2):  # the first time also pays for what is made once
+        started = time.perf_counter()
+        evaluate(model, held_out[: rows * columns], tokenizer, device, reading=probe)
+        seconds = time.perf_counter() - started
     past = WHOLE.past if rows > 1 else 0
     return seconds * (len(held_out) / rows + past) / columns

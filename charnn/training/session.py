@@ -14,17 +14,24 @@ import torch
 
 from charnn.corpus.stream import TokenStream
 from charnn.corpus.tokenizers import load_tokenizer, save_tokenizer
-from charnn.errors import RunError, RunNotFoundError
+from charnn.errors import RunDamagedError, RunError, RunNotFoundError
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.shapes import parameter_count
-from charnn.records import Control, Event, Record, RunStarted
+from charnn.records import Control, Event, Finished, Record, RunStarted
 from charnn.runs.checkpoints import Checkpoint
-from charnn.runs.layout import next_free_name
+from charnn.runs.layout import EVENTS, next_free_name
 from charnn.runs.lock import lock_run
 from charnn.runs.run import Run, check_free, create_run
 from charnn.training.device import Device, choose_device
 from charnn.training.keeper import RunKeeper, restore
-from charnn.training.recipe import Plan, Recipe, TrainOptions, make_recipe
+from charnn.training.recipe import (
+    Interval,
+    Plan,
+    Recipe,
+    TrainOptions,
+    make_recipe,
+    nominal_seconds_per_step,
+)
 from charnn.training.saved import (
     Text,
     find_stream,
@@ -131,14 +138,30 @@ def train_on(
             _run_trainer(run, options, recipe, device, stream, state, callbacks, notes=notes)
             return run
         restore(state, checkpoint, state.model.shape)
+        _refuse_ended(run, state.progress.step)
         plan = Plan.from_json(saved_plan)
-        if state.progress.step >= plan.total_steps:
-            raise RunError(
-                f"run {run.name} has finished its {plan.total_steps} steps: "
-                f"start a new one from it with --init-from {run.name}"
-            )
+        if "sample_every" in (sampling or {}):
+            plan = _sampling_anew(plan, options, recipe, stream, device)
         _run_trainer(run, options, recipe, device, stream, state, callbacks, plan, checkpoint)
     return run
+
+
+def _refuse_ended(run: Run, step: int) -> None:
+    """Refuse a run whose training has come to its end, and whose newest checkpoint is of then.
+
+    Raises:
+        RunError: it has.
+    """
+    end = None
+    with contextlib.suppress(RunDamagedError):  # a torn journal tells of no end
+        for record in run.records(EVENTS):
+            end = record if isinstance(record, Finished) else end
+    if end is None or end.reason == "stopped" or end.step != step:
+        return
+    how = f"has finished its {step} steps"
+    if end.reason == "plateau":
+        how = f"ended at step {step}, where validation had stopped improving"
+    raise RunError(f"run {run.name} {how}: start a new one from it with --init-from {run.name}")
 
 
 def _run_trainer(
@@ -203,6 +226,16 @@ def _opening(
         notes = [*notes, f"the {shape.cell} recurrence runs in fp32 on a CPU, lstm is faster"]
     for note in notes:
         yield Event("note", step, note, elapsed)
+
+
+def _sampling_anew(
+    plan: Plan, options: TrainOptions, recipe: Recipe, stream: TokenStream, device: Device
+) -> Plan:
+    """A saved plan with samples as often as the options say now."""
+    nominal = nominal_seconds_per_step(recipe, stream.tokenizer.vocab_size, device.kind)
+    per_step = plan.seconds / plan.total_steps if plan.seconds else nominal
+    every = Interval.parse(options.sample_every, "sample-every").in_steps(per_step)
+    return replace(plan, sample_every=every)
 
 
 def _new_state(

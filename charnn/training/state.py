@@ -5,6 +5,7 @@ average, optimiser, random generators, carried state, running sums, best-so-far.
 """
 
 import copy
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -56,7 +57,8 @@ class Progress:
 
     def note_validation(self, bits_per_char: float) -> bool:
         """Take a validation at this step into account; whether it is the best so far."""
-        if self.best_bits_per_char is not None and bits_per_char >= self.best_bits_per_char:
+        best = math.inf if self.best_bits_per_char is None else self.best_bits_per_char
+        if not bits_per_char < best:  # also where it is not a number
             self.validations_since_best += 1
             return False
         self.best_bits_per_char, self.best_step = bits_per_char, self.step
@@ -72,12 +74,26 @@ class Progress:
         """What `to_json` made.
 
         Raises:
-            RunDamagedError: a field is missing.
+            RunDamagedError: a field is missing or of another kind.
         """
         try:
-            return cls(**{f.name: data[f.name] for f in fields(cls)})
-        except (KeyError, TypeError) as error:
+            values = {field.name: data[field.name] for field in fields(cls)}
+        except KeyError as error:
             raise RunDamagedError(f"the saved training state is incomplete: {error}") from None
+        for name, value in values.items():
+            if not _is_progress(name, value):
+                raise RunDamagedError(f"the saved training state has {name} {value!r}")
+        return cls(**values)
+
+
+def _is_progress(name: str, value: Any) -> bool:
+    """Whether a field of the progress may have this value."""
+    if name == "settled":
+        return isinstance(value, list) and all(isinstance(task, str) for task in value)
+    if name in ("best_bits_per_char", "best_step") and value is None:
+        return True
+    floats = ("elapsed", "best_bits_per_char", "nats", "grad_norm", "seconds")
+    return type(value) is int and value >= 0 or type(value) is float and name in floats
 
 
 class TrainerState:
@@ -139,7 +155,7 @@ class TrainerState:
             torch.set_rng_state(torch.from_numpy(arrays["random.cpu"].copy()))
             if self._is_on("cuda") and "random.cuda" in arrays:
                 torch.cuda.set_rng_state(torch.from_numpy(arrays["random.cuda"].copy()))
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise RunDamagedError(f"the saved training state does not fit: {error}") from None
         self.progress = progress
 
@@ -152,6 +168,7 @@ class TrainerState:
         for model in (self.model, self.averaged):
             self._load_weights(model, weights)
 
+    @torch.no_grad()
     def update_average(self, decay: float) -> None:
         """Move the average towards the weights: averaged = decay averaged + (1 - decay) model."""
         if self.averaged is not self.model:
@@ -184,6 +201,8 @@ class TrainerState:
             if kind == "optimizer":
                 name, _, slot = rest.rpartition("/")
                 parameter = parameters[name]
+                if array.shape not in ((), tuple(parameter.shape)):
+                    raise ValueError(f"{key} has shape {array.shape}")
                 # Adam's step counter lives on the parameter's device only where it is fused
                 value = torch.from_numpy(array.copy()).to(parameter.device)
                 self.optimizer.state[parameter][slot] = value

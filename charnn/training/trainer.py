@@ -86,6 +86,7 @@ class Trainer:
         yield from self._settle()
         if not self._planned and not self._stopping():
             yield from self._fix_plan()
+            yield from self._settle()  # a run resumed here does so too
         while not self._stopping():
             if self._has_plateaued():
                 return "plateau"
@@ -113,6 +114,7 @@ class Trainer:
         control = self._task.control
         while control.paused and control.wait_while_paused(_HEARTBEAT_SECONDS):
             yield Heartbeat(self._state.progress.step, True, self._elapsed())
+            yield from self._answer_request()
 
     # -- what happens between steps ---------------------------------------------------------
 
@@ -125,6 +127,10 @@ class Trainer:
                 if (yield from work()):
                     progress.settled.append(name)
                 self._costs.note(name, time.perf_counter() - started)
+        yield from self._answer_request()
+
+    def _answer_request(self) -> Iterator[Record]:
+        """The sample that somebody asked for, if so."""
         control = self._task.control
         if control.take_sample_request():
             yield from self._preview(control.temperature, control.sample_length)
@@ -294,6 +300,8 @@ class Trainer:
         final = None if reason == "stopped" else self._score_best()
         if final is not None:
             yield self._note(self._validation(final, whole=True, is_best=True))
+        elif self._stopping():
+            reason = "stopped"  # before the score was there: resuming makes it
         yield self._note(
             Finished(
                 step=progress.step,

@@ -47,8 +47,8 @@ class Updates:
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())  # nats a token
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), self._recipe.grad_clip)
-        state.carried = detach(carried)
-        if self._may_update(norm):
+        if self._may_update(norm):  # a dropped step carries nothing on: it may be no number
+            state.carried = detach(carried)
             self._update(learning_rate)
             self._pending.append((targets.numel(), loss.detach(), norm))
         progress.step += 1

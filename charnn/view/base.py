@@ -1,6 +1,7 @@
 """What every view is: it is shown records and closed. Which view there is is left to views.py."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,15 @@ class View(ABC):
     @abstractmethod
     def show(self, record: Record) -> None:
         """Take in one more record; from one thread at a time."""
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a person can talk to it by keys."""
+        return False
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Take in what happened before this session; plain lines do not repeat it."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

@@ -8,7 +8,7 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self, TextIO
 
 from charnn.records import Control, Event, Record
@@ -100,6 +100,16 @@ class LiveView(View):
             self._aside.replace()
             self._suspension.watch()
             self._thread.start()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether a person can talk to it by keys."""
+        return self._keyboard() is not None
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Take in what happened before this session, so that the curve goes on."""
+        for record in records:
+            self.show(record)
 
     def show(self, record: Record) -> None:
         """Take in one more record; it is in the next frame."""

@@ -16,6 +16,16 @@ _NO_TERMINAL: Final = ("", "dumb", "unknown")
 _NO: Final = ("", "0", "false", "no")
 
 
+def check_ui(ui: str) -> None:
+    """Refuse what is no way of showing a training.
+
+    Raises:
+        OptionError: ui is none of UI_CHOICES.
+    """
+    if ui not in UI_CHOICES:
+        raise OptionError(f"ui must be one of {', '.join(UI_CHOICES)}, got {ui!r}")
+
+
 def make_view(
     ui: str,
     control: Control,
@@ -44,8 +54,7 @@ def make_view(
     Raises:
         OptionError: ui is none of UI_CHOICES.
     """
-    if ui not in UI_CHOICES:
-        raise OptionError(f"ui must be one of {', '.join(UI_CHOICES)}, got {ui!r}")
+    check_ui(ui)
     stream = sys.stderr if stream is None else stream
     environ = os.environ if environ is None else environ
     if ui == "none":

@@ -1,0 +1,242 @@
+"""`charnn generate`: text to stdout, everything else to stderr."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import charnn
+
+Generate = Callable[..., Any]
+
+
+@pytest.fixture
+def generate(cli: Callable[..., Any], written: Path) -> Generate:
+    """`charnn generate` from the run that all tests share."""
+    return lambda *arguments, **rest: cli(
+        "generate", "--checkpoints", written.parent, *arguments, **rest
+    )
+
+
+@pytest.fixture(scope="module")
+def model(written: Path) -> charnn.Model:
+    return charnn.load(written)
+
+
+def test_stdout_has_the_text_and_stderr_the_seed(generate: Generate) -> None:
+    said = generate("섭섭이는", "-n", "40", "--seed", "7")
+    assert said.code == 0
+    assert said.err == "seed 7\n"
+    assert said.out.startswith("섭섭이는")
+    assert len(said.out.removesuffix("\n")) in range(44, 48)
+
+
+def test_a_seed_that_nobody_chose_writes_the_same_again(generate: Generate) -> None:
+    first = generate("-n", "60")
+    seed = re.fullmatch(r"seed (\d+)\n", first.err)
+    assert seed
+    assert generate("-n", "60", "--seed", seed[1]) == first
+    assert generate("-n", "60", "--seed", str(int(seed[1]) + 1)).out != first.out
+
+
+def test_streamed_or_not_the_same_seed_writes_the_same(
+    generate: Generate, model: charnn.Model
+) -> None:
+    text = model.generate("섭섭이는", seed=7, length=60)
+    assert "".join(model.stream("섭섭이는", seed=7, length=60)) == text
+    options = ("섭섭이는", "-n", "60", "--seed", "7", "--no-prompt")
+    assert generate(*options).out == text.removesuffix("\n") + "\n"
+    assert json.loads(generate(*options, "--json").out)["text"] == text
+    many = generate(*options, "--json", "--num-samples", "3").out.splitlines()
+    assert json.loads(many[0])["text"] == text
+    assert [json.loads(line)["text"] for line in many] == model.generate_many(
+        3, "섭섭이는", seed=7, length=60
+    )
+
+
+def test_the_defaults_are_those_of_the_options(generate: Generate, model: charnn.Model) -> None:
+    text = model.generate(seed=1, temperature=0.8, length=500)
+    assert generate("--seed", "1").out.removesuffix("\n") == text.removesuffix("\n")
+
+
+def test_many_texts_have_a_line_between_them(generate: Generate) -> None:
+    said = generate("먹내", "-n", "20", "--seed", "3", "--num-samples", "3")
+    texts = said.out.split("─" * 24 + "\n")
+    assert len(texts) == 3
+    assert all(text.startswith("먹내") and text.endswith("\n") for text in texts)
+    assert texts[0] == generate("먹내", "-n", "20", "--seed", "3").out
+
+
+def test_json_says_everything(generate: Generate) -> None:
+    said = generate("섭", "--json", "-n", "30", "--seed", "5", "--num-samples", "2", "--top-k", "9")
+    lines = said.out.splitlines()
+    assert [json.loads(line)["index"] for line in lines] == [0, 1]
+    data = json.loads(lines[0])
+    assert {name: data[name] for name in ("model", "prompt", "seed")} == {
+        "model": "story",
+        "prompt": "섭",
+        "seed": 5,
+    }
+    assert 30 <= len(data["text"]) <= 33
+    assert 0 < data["bits_per_char"] < 30
+    assert data["options"] == {
+        "temperature": 0.8,
+        "top_k": 9,
+        "top_p": 1.0,
+        "min_p": 0.0,
+        "repeat_penalty": 1.0,
+        "length": 30,
+        "stop": [],
+    }
+    assert list(data) == [*("model", "prompt", "seed", "text", "index", "bits_per_char", "options")]
+
+
+def test_temperature_0_needs_no_chance(generate: Generate) -> None:
+    texts = {generate("-n", "20", "--temp", "0", "--seed", str(seed)).out for seed in range(3)}
+    assert len(texts) == 1
+
+
+def test_stop_ends_before_it(generate: Generate) -> None:
+    said = generate("-n", "300", "--seed", "1", "--stop", " ", "--stop", r"\n", "--json")
+    assert not set(json.loads(said.out)["text"]) & {" ", "\n"}
+
+
+PROMPTS = (
+    "섭섭이는",
+    "",
+    " ",
+    "English, 123",
+    "𠮷野家 鿕 🙂‍↔️ ﷽",
+    "ᄒᆞᆫ글 ㅎㅏㄴ ᅟᅠ",
+    "\u1112\u1161\u11ab NFD, e\u0301",
+    "줄\n둘\t탭",
+    "\x00\ufeff\u2028",
+    "긴 " * 300,
+)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_any_prompt_comes_back_exactly(generate: Generate, prompt: str) -> None:
+    said = generate("-n", "8", "--seed", "1", "--", prompt)
+    assert (said.code, said.err) == (0, "seed 1\n")
+    assert said.out.startswith(prompt)
+    assert len(said.out.removesuffix("\n")) >= len(prompt)
+    assert json.loads(generate("-n", "8", "--json", "--", prompt).out)["prompt"] == prompt
+
+
+def test_the_ways_to_give_a_prompt(generate: Generate, here: Path) -> None:
+    rest = ("-n", "20", "--seed", "1")
+    first = generate("둘\n줄", *rest)
+    (here / "prompt.txt").write_bytes("\ufeff둘\r\n줄".encode())
+    assert generate("-p", "둘\n줄", *rest) == first
+    assert generate("--prompt-file", "prompt.txt", *rest) == first
+    assert generate("--prompt-file", "-", *rest, stdin="둘\r줄".encode()) == first
+
+
+def test_stdin_is_not_read_unasked(generate: Generate) -> None:
+    rest = ("-n", "20", "--seed", "1")
+    assert generate(*rest, stdin=b"text") == generate(*rest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("a", "-p", "b"), 2, "give the prompt once, got PROMPT and --prompt"),
+        (("a", "--prompt-file", "b"), 2, "give the prompt once, got PROMPT and --prompt-file"),
+        (
+            ("--prompt-file", "gone.txt"),
+            1,
+            "prompt file gone.txt cannot be read: No such file or directory",
+        ),
+        (
+            ("--prompt-file", "old.txt"),
+            1,
+            "prompt file old.txt is not UTF-8 (byte 0xBC at offset 0): save it as UTF-8",
+        ),
+    ],
+)
+def test_a_prompt_that_cannot_be_used(
+    generate: Generate, here: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    (here / "old.txt").write_bytes("섭섭이".encode("cp949"))
+    assert generate(*arguments) == (code, "", f"charnn: {message}\n")
+
+
+def test_a_prompt_of_broken_bytes_leaves_no_file_behind(generate: Generate, here: Path) -> None:
+    said = generate("a\udcff", "-o", "out.txt")
+    message = "prompt must be valid Unicode, got a lone surrogate U+DCFF at character 1"
+    assert said == (2, "", f"charnn: {message}; leave it out\n")
+    assert not (here / "out.txt").exists()
+
+
+def test_a_file_gets_the_text_and_is_never_overwritten(generate: Generate, here: Path) -> None:
+    rest = ("섭섭이는", "-n", "20", "--seed", "1")
+    shown = generate(*rest)
+    assert generate(*rest, "-o", "out.txt") == (0, "", "seed 1\n")
+    assert (here / "out.txt").read_bytes().decode() == shown.out
+    message = "out.txt is there already and is not overwritten: name another -o"
+    assert generate("-n", "30", "-o", "out.txt") == (2, "", f"charnn: {message}\n")
+    assert (here / "out.txt").read_bytes().decode() == shown.out
+
+
+def test_a_file_that_cannot_be_written(generate: Generate) -> None:
+    message = "cannot write no/out.txt: No such file or directory"
+    assert generate("-n", "5", "-o", "no/out.txt") == (1, "", f"charnn: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--temp", "-1"), "temperature must be >= 0, got -1.0"),
+        (("--temp", "nan"), "temperature must be >= 0, got nan"),
+        (("--top-k", "-1"), "top_k must be >= 0, got -1"),
+        (("--top-p", "1.5"), "top_p must be in [0, 1], got 1.5"),
+        (("--min-p", "-0.1"), "min_p must be in [0, 1], got -0.1"),
+        (("--repeat-penalty", "0"), "repeat_penalty must be > 0, got 0.0"),
+        (("-n", "0"), "length must be >= 1, got 0"),
+        (("--num-samples", "0"), "num-samples must be >= 1, got 0"),
+        (("--seed", "-1"), "seed must be >= 0, got -1"),
+        (("--stop", ""), "stop must not be an empty text; leave it out to stop at the length"),
+    ],
+)
+def test_values_are_checked_before_a_run_is_looked_for(
+    cli: Callable[..., Any], arguments: tuple[str, ...], message: str
+) -> None:
+    assert cli("generate", "-m", "nowhere", *arguments) == (2, "", f"charnn: {message}\n")
+
+
+def test_a_run_that_is_not_there(generate: Generate, cli: Callable[..., Any]) -> None:
+    said = generate("-m", "stroy")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("charnn: run 'stroy' is not there: in ")
+    assert said.err.endswith("there is story, perhaps 'story'?\n")
+    nothing = "there is no run in 'checkpoints': train one with 'charnn train TEXT', or name the"
+    assert cli("generate") == (1, "", f"charnn: {nothing} folder of runs with --checkpoints\n")
+
+
+def test_a_run_by_its_path(
+    cli: Callable[..., Any], generate: Generate, written: Path, here: Path
+) -> None:
+    rest = ("-n", "10", "--seed", "1")
+    assert cli("generate", "-m", written, *rest) == generate("-m", "story", *rest)
+
+
+def test_a_run_without_a_checkpoint(cli: Callable[..., Any], story: Path) -> None:
+    for slot in ("best", "last", "best.prev", "last.prev"):
+        if (story / slot).exists():
+            (story / slot).rename(story / f"not-{slot}")
+    message = "run story has no last checkpoint yet: let 'charnn train --resume story' go on until"
+    assert cli("generate", "-m", "story") == (1, "", f"charnn: {message} it has saved one\n")
+
+
+def test_a_damaged_run_is_refused(cli: Callable[..., Any], story: Path) -> None:
+    for path in story.glob("*/weights.safetensors"):
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    said = cli("generate", "-n", "5")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("charnn: ") and said.err.count("\n") == 1

@@ -1,0 +1,423 @@
+"""Options, the recipe made of them, and the plan made of that."""
+
+import math
+from dataclasses import asdict, fields, replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from charnn.errors import OptionError
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.training.recipe import (
+    Interval,
+    Plan,
+    Recipe,
+    TrainOptions,
+    ema_decay_at,
+    flops_per_token,
+    learning_rate_at,
+    make_plan,
+    make_recipe,
+    nominal_seconds_per_step,
+    option_name,
+    planned_steps,
+)
+
+TOKENS = st.integers(1, 10**9)
+DEVICES = st.sampled_from(["cpu", "cuda", "mps"])
+SIZES = st.sampled_from(["auto", "tiny", "small", "medium", "large", "classic"])
+CELLS = st.sampled_from(["lstm", "gru", "rnn"])
+
+
+def recipe_for(options: TrainOptions | None = None, tokens: int = 300_000, device: str = "cpu"):
+    return make_recipe(options or TrainOptions(), tokens, 1500, device)
+
+
+def a_plan(**changes) -> Plan:
+    plan = Plan(
+        total_steps=1000,
+        steps_per_epoch=100,
+        warmup_steps=50,
+        log_every=1,
+        validate_every=40,
+        sample_every=100,
+        save_every=100,
+    )
+    return replace(plan, **changes)
+
+
+# -- options ------------------------------------------------------------------------------------
+
+REFUSED = [
+    ({"size": "huge"}, "size must be one of auto, tiny, small, medium, large, classic, got 'huge'"),
+    ({"cell": "qrnn"}, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
+    ({"optimizer": "adam"}, "optimizer must be one of adamw, adagrad, sgd, got 'adam'"),
+    ({"tokenizer": "bpe"}, "tokenizer must be one of char, jamo, byte, subword, got 'bpe'"),
+    ({"device": "tpu"}, "device must be one of auto, cpu, cuda, mps, got 'tpu'"),
+    ({"precision": "fp16"}, "precision must be one of auto, fp32, bf16, got 'fp16'"),
+    ({"layers": 0}, "layers must be >= 1, got 0"),
+    ({"hidden": 0}, "hidden must be >= 1, got 0"),
+    ({"embedding": -3}, "embedding must be >= 1, got -3"),
+    ({"steps": 0}, "steps must be >= 1, got 0"),
+    ({"batch_size": 0}, "batch-size must be >= 1, got 0"),
+    ({"seq_len": 0}, "seq-len must be >= 1, got 0"),
+    ({"threads": 0}, "threads must be >= 1, got 0"),
+    ({"vocab_size": 0}, "vocab-size must be >= 1, got 0"),
+    ({"sample_length": 0}, "sample-length must be >= 1, got 0"),
+    ({"seed": -1}, "seed must be in [0, 2**64), got -1"),
+    ({"seed": 2**64}, "seed must be in [0, 2**64), got 18446744073709551616"),
+    ({"minutes": 0}, "minutes must be > 0, got 0"),
+    ({"minutes": math.nan}, "minutes must be > 0, got nan"),
+    ({"minutes": math.inf}, "minutes must be > 0, got inf"),
+    ({"epochs": -0.5}, "epochs must be > 0, got -0.5"),
+    ({"learning_rate": 0.0}, "learning-rate must be > 0, got 0.0"),
+    ({"grad_clip": 0.0}, "grad-clip must be > 0, got 0.0"),
+    ({"weight_decay": -0.1}, "weight-decay must be >= 0, got -0.1"),
+    ({"dropout": 1.0}, "dropout must be in [0, 1), got 1.0"),
+    ({"token_dropout": -0.1}, "token-dropout must be in [0, 1), got -0.1"),
+    ({"input_dropout": math.nan}, "input-dropout must be in [0, 1), got nan"),
+    ({"layer_dropout": 1.5}, "layer-dropout must be in [0, 1), got 1.5"),
+    ({"output_dropout": 1}, "output-dropout must be in [0, 1), got 1"),
+    ({"state_dropout": 2}, "state-dropout must be in [0, 1), got 2"),
+    ({"val_fraction": 0.6}, "val-fraction must be in [0, 0.5], got 0.6"),
+    ({"val_fraction": math.nan}, "val-fraction must be in [0, 0.5], got nan"),
+    ({"test_fraction": -0.1}, "test-fraction must be in [0, 0.5], got -0.1"),
+    ({"minutes": 1, "steps": 5}, "give one of --minutes, --epochs and --steps, got 2"),
+    (
+        {"minutes": 1, "epochs": 1, "steps": 5},
+        "give one of --minutes, --epochs and --steps, got 3",
+    ),
+    ({"temps": ()}, "temps must be numbers >= 0, got ()"),
+    ({"temps": (0.5, -1.0)}, "temps must be numbers >= 0, got (0.5, -1.0)"),
+    ({"temps": (math.nan,)}, "temps must be numbers >= 0, got (nan,)"),
+    ({"save_every": "0s"}, "save-every must be like 30s or 500steps, above zero, got '0s'"),
+    ({"save_every": "2 min"}, "save-every must be like 30s or 500steps, above zero, got '2 min'"),
+    (
+        {"save_every": "9" * 400 + "s"},
+        f"save-every must be like 30s or 500steps, above zero, got '{'9' * 400}s'",
+    ),
+    ({"sample_every": ""}, "sample-every must be like 30s or 500steps, above zero, got ''"),
+    (
+        {"sample_every": "1.5steps"},
+        "sample-every must be like 30s or 500steps, above zero, got '1.5steps'",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), REFUSED, ids=[str(case[0])[:40] for case in REFUSED]
+)
+def test_an_option_outside_its_rule_is_refused(options, message):
+    with pytest.raises(OptionError) as error:
+        TrainOptions(**options)
+    assert str(error.value) == message
+
+
+def test_the_borders_of_every_rule_are_allowed():
+    TrainOptions(seed=2**64 - 1)
+    TrainOptions(dropout=0.0, val_fraction=0.0, test_fraction=0.5, seed=0, weight_decay=0.0)
+    TrainOptions(layers=1, hidden=1, embedding=1, steps=1, batch_size=1, seq_len=1, threads=1)
+    TrainOptions(temps=(0.0,), save_every="1", sample_every="0.1s", minutes=1e-9)
+
+
+def test_options_are_spelled_as_on_the_command_line():
+    assert option_name("learning_rate") == "learning-rate"
+
+
+# -- intervals ----------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 10**6), st.sampled_from(["", "step", "steps", " steps", "  "]))
+def test_an_interval_in_steps_does_not_depend_on_the_clock(steps, unit):
+    interval = Interval.parse(f" {steps}{unit}", "save-every")
+    assert interval == Interval(steps=steps)
+    assert interval.in_steps(0.001) == interval.in_steps(100.0) == steps
+
+
+@given(st.floats(0.01, 1e5), st.floats(1e-4, 1e2))
+def test_an_interval_in_seconds_is_the_nearest_number_of_steps_and_at_least_one(seconds, per_step):
+    interval = Interval.parse(f"{seconds:.3f}s", "save-every")
+    steps = interval.in_steps(per_step)
+    assert steps >= 1
+    assert steps == 1 or abs(steps * per_step - float(f"{seconds:.3f}")) <= per_step / 2 * 1.001
+
+
+# -- the recipe ---------------------------------------------------------------------------------
+
+
+@given(TOKENS, st.integers(2, 40_000), DEVICES, SIZES, CELLS)
+def test_every_text_and_device_gets_a_recipe_that_can_be_trained(
+    tokens, vocab_size, device, size, cell
+):
+    recipe = make_recipe(TrainOptions(size=size, cell=cell), tokens, vocab_size, device)
+    assert 1 <= recipe.batch_size <= max(1, tokens)
+    assert recipe.seq_len >= 1
+    assert recipe.learning_rate > 0
+    for name in ("token_dropout", "input_dropout", "layer_dropout", "output_dropout"):
+        assert 0 <= getattr(recipe, name) < 1
+    assert recipe.shape(vocab_size).vocab_size == vocab_size
+
+
+@given(TOKENS, DEVICES, SIZES)
+def test_the_recipe_follows_from_its_arguments_alone(tokens, device, size):
+    options = TrainOptions(size=size)
+    assert make_recipe(options, tokens, 1500, device) == make_recipe(options, tokens, 1500, device)
+
+
+SAID = [
+    ({"cell": "gru"}, {"cell": "gru"}),
+    ({"layers": 3}, {"num_layers": 3}),
+    ({"hidden": 77}, {"hidden_size": 77, "embedding_size": 77}),
+    ({"hidden": 77, "embedding": 33}, {"hidden_size": 77, "embedding_size": 33}),
+    ({"batch_size": 9}, {"batch_size": 9}),
+    ({"seq_len": 11}, {"seq_len": 11}),
+    ({"learning_rate": 0.5}, {"learning_rate": 0.5}),
+    ({"optimizer": "sgd"}, {"optimizer": "sgd"}),
+    ({"weight_decay": 0.0}, {"weight_decay": 0.0}),
+    ({"grad_clip": 0.25}, {"grad_clip": 0.25}),
+    ({"token_dropout": 0.0}, {"token_dropout": 0.0}),
+    ({"state_dropout": 0.3}, {"state_dropout": 0.3}),
+    (
+        {"dropout": 0.4},
+        {"input_dropout": 0.4, "layer_dropout": 0.4, "output_dropout": 0.4, "state_dropout": 0.0},
+    ),
+    (
+        {"dropout": 0.4, "output_dropout": 0.1, "input_dropout": 0.0},
+        {"input_dropout": 0.0, "layer_dropout": 0.4, "output_dropout": 0.1},
+    ),
+]
+
+
+@pytest.mark.parametrize("size", ["auto", "tiny", "classic"])
+@pytest.mark.parametrize(("given_", "expected"), SAID, ids=[str(case[0]) for case in SAID])
+def test_what_the_user_says_is_done(size, given_, expected):
+    recipe = asdict(recipe_for(TrainOptions(size=size, **given_)))
+    assert {name: recipe[name] for name in expected} == expected
+
+
+def test_classic_is_the_seed_experiment():
+    """One LSTM layer of 100 units, Adagrad at 0.1, windows of 25, batch 1, clipped, untied."""
+    assert recipe_for(TrainOptions(size="classic")) == Recipe(
+        cell="lstm",
+        num_layers=1,
+        hidden_size=100,
+        embedding_size=100,
+        tied=False,
+        batch_size=1,
+        seq_len=25,
+        learning_rate=0.1,
+        optimizer="adagrad",
+        schedule="constant",
+        warmup=0.0,
+        weight_decay=0.0,
+        grad_clip=5.0,
+        ema=0.0,
+        token_dropout=0.0,
+        input_dropout=0.0,
+        layer_dropout=0.0,
+        output_dropout=0.0,
+        state_dropout=0.0,
+    )
+
+
+@given(TOKENS, DEVICES)
+def test_classic_is_the_same_on_every_text_and_device(tokens, device):
+    options = TrainOptions(size="classic")
+    assert make_recipe(options, tokens, 1500, device) == recipe_for(options)
+
+
+def test_sizes_grow_in_their_order():
+    counts = [
+        parameter_count(recipe_for(TrainOptions(size=size)).shape(1500))
+        for size in ("tiny", "small", "medium", "large")
+    ]
+    assert counts == sorted(set(counts))
+
+
+def test_a_longer_text_and_a_faster_device_get_a_larger_network():
+    def count(tokens, device):
+        return parameter_count(recipe_for(tokens=tokens, device=device).shape(1500))
+
+    assert count(20_000, "cpu") < count(300_000, "cpu") <= count(300_000, "cuda")
+    assert count(50_000, "cuda") < count(10**7, "cuda")
+
+
+@settings(max_examples=50)
+@given(st.floats(0.1, 1000), st.floats(1.01, 100), TOKENS)
+def test_the_more_often_a_text_is_read_the_more_is_dropped(epochs, factor, tokens):
+    fewer, more = (
+        recipe_for(TrainOptions(epochs=number), tokens) for number in (epochs, epochs * factor)
+    )
+    assert fewer.output_dropout <= more.output_dropout <= 0.6
+    assert fewer.token_dropout <= more.token_dropout
+
+
+def test_a_text_that_is_read_once_is_not_dropped_from():
+    recipe = recipe_for(TrainOptions(epochs=1))
+    assert recipe.output_dropout == recipe.layer_dropout == recipe.token_dropout == 0
+
+
+def test_minutes_count_for_dropout_by_nominal_speed_not_by_a_clock():
+    short, long = (recipe_for(TrainOptions(minutes=minutes)) for minutes in (1, 100))
+    assert short.output_dropout < long.output_dropout
+    assert recipe_for(TrainOptions(minutes=10)) == recipe_for(TrainOptions())
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_flops_are_six_for_every_weight_that_a_token_uses(tied):
+    shape = ModelShape(50, 8, 8, 1, "lstm", tied)
+    recurrent, output = 2 * 4 * 8 * 8 + 2 * 4 * 8, 50 * 8 + 50
+    assert flops_per_token(shape) == 6 * (recurrent + output)
+
+
+def test_nominal_seconds_grow_with_the_work_and_shrink_with_the_device():
+    recipe = recipe_for()
+    twice = replace(recipe, batch_size=2 * recipe.batch_size)
+    once = nominal_seconds_per_step(recipe, 1500, "cpu")
+    assert once < nominal_seconds_per_step(twice, 1500, "cpu") <= 2 * once
+    assert nominal_seconds_per_step(recipe, 1500, "cuda") < once
+
+
+# -- the plan -----------------------------------------------------------------------------------
+
+
+def test_steps_and_epochs_say_how_long_minutes_do_not():
+    assert planned_steps(TrainOptions(steps=7), 100) == 7
+    assert planned_steps(TrainOptions(epochs=2.5), 100) == 250
+    assert planned_steps(TrainOptions(epochs=0.001), 100) == 1
+    assert planned_steps(TrainOptions(minutes=1), 100) is None
+    assert planned_steps(TrainOptions(), 100) is None
+
+
+@given(
+    total_steps=st.integers(1, 10**7),
+    per_step=st.floats(1e-4, 10),
+    validations=st.integers(4, 25),
+    windows=st.integers(1, 10**6),
+)
+def test_a_plan_has_whole_intervals_in_its_length(total_steps, per_step, validations, windows):
+    options = TrainOptions(save_every="30s", sample_every="500steps")
+    plan = make_plan(
+        options, recipe_for(), windows, total_steps, per_step, validations=validations, seconds=60.0
+    )
+    assert plan.total_steps == total_steps
+    assert plan.steps_per_epoch == windows
+    assert 0 <= plan.warmup_steps <= total_steps
+    for name in ("log_every", "validate_every", "sample_every", "save_every"):
+        assert isinstance(getattr(plan, name), int)
+        assert getattr(plan, name) >= 1
+    assert plan.log_every <= max(1, total_steps // 100)
+    assert plan.log_every * per_step <= max(per_step, 0.75)  # the view hears of it often enough
+    assert plan.sample_every == 500
+    assert plan.save_every == max(1, round(30 / per_step))
+    assert plan.seconds == 60.0
+    made = -(-total_steps // plan.validate_every)
+    if total_steps >= 10 * validations:
+        assert abs(made - validations) <= 2
+
+
+@pytest.mark.parametrize(
+    ("budget", "ends_early"),
+    [({}, True), ({"minutes": 3.0}, False), ({"epochs": 3.0}, False), ({"steps": 300}, False)],
+)
+def test_only_a_training_without_a_budget_ends_early(budget, ends_early):
+    plan = make_plan(TrainOptions(**budget), recipe_for(), 100, 1000, 0.01)
+    assert (plan.patience is not None) is ends_early
+
+
+@given(
+    st.builds(a_plan, patience=st.none() | st.integers(0, 9), seconds=st.none() | st.floats(0, 9))
+)
+def test_a_plan_survives_json(plan):
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Plan)])
+def test_a_plan_without_one_of_its_fields_is_refused(name):
+    data = a_plan().to_json()
+    del data[name]
+    with pytest.raises(OptionError) as error:
+        Plan.from_json(data)
+    assert str(error.value) == f"plan is incomplete: '{name}'"
+
+
+BROKEN_PLANS = [
+    ({"total_steps": "9"}, "plan: total_steps must be a whole number >= 1, got '9'"),
+    ({"total_steps": 0}, "plan: total_steps must be a whole number >= 1, got 0"),
+    ({"total_steps": 9.5}, "plan: total_steps must be a whole number >= 1, got 9.5"),
+    ({"total_steps": True}, "plan: total_steps must be a whole number >= 1, got True"),
+    ({"steps_per_epoch": 0}, "plan: steps_per_epoch must be a whole number >= 1, got 0"),
+    ({"log_every": 0}, "plan: log_every must be a whole number >= 1, got 0"),
+    ({"validate_every": 0}, "plan: validate_every must be a whole number >= 1, got 0"),
+    ({"sample_every": -1}, "plan: sample_every must be a whole number >= 1, got -1"),
+    ({"save_every": 0}, "plan: save_every must be a whole number >= 1, got 0"),
+    ({"warmup_steps": -1}, "plan: warmup_steps must be a whole number >= 0, got -1"),
+    ({"first_step": None}, "plan: first_step must be a whole number >= 0, got None"),
+    ({"patience": 1.5}, "plan: patience must be a whole number >= 0 or nothing, got 1.5"),
+    ({"seconds": -1.0}, "plan: seconds must be a number >= 0 or nothing, got -1.0"),
+    ({"seconds": math.nan}, "plan: seconds must be a number >= 0 or nothing, got nan"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN_PLANS, ids=[str(c[0]) for c in BROKEN_PLANS])
+def test_a_plan_that_cannot_be_followed_is_refused(change, message):
+    with pytest.raises(OptionError) as error:
+        Plan.from_json(a_plan().to_json() | change)
+    assert str(error.value) == message
+
+
+# -- the schedule -------------------------------------------------------------------------------
+
+PLANS = st.builds(
+    lambda total, warmup, first: a_plan(
+        total_steps=first + total, warmup_steps=round(warmup * total), first_step=first
+    ),
+    st.integers(1, 5000),
+    st.floats(0, 0.5),
+    st.integers(0, 3000),
+)
+
+
+@given(PLANS)
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing(plan):
+    recipe = recipe_for(TrainOptions(learning_rate=0.01))
+    steps = range(plan.first_step, plan.total_steps)
+    rates = [learning_rate_at(step, recipe, plan) for step in steps]
+    top = plan.warmup_steps
+    assert all(0 < rate <= 0.01 for rate in rates)
+    assert rates[:top] == sorted(set(rates[:top]))
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[top] == 0.01
+    assert learning_rate_at(plan.total_steps, recipe, plan) == pytest.approx(0, abs=1e-12)
+    assert learning_rate_at(plan.total_steps + 99, recipe, plan) == pytest.approx(0, abs=1e-12)
+
+
+@given(PLANS)
+def test_no_step_of_the_schedule_is_a_jump(plan):
+    recipe = recipe_for(TrainOptions(learning_rate=1.0))
+    length = plan.total_steps - plan.first_step
+    assume(length > 10)
+    rates = [
+        learning_rate_at(step, recipe, plan) for step in range(plan.first_step, plan.total_steps)
+    ]
+    rising = 1 / (plan.warmup_steps + 1)
+    falling = math.pi / 2 / (length - plan.warmup_steps)
+    jumps = [abs(after - before) for before, after in pairwise(rates)]
+    assert max(jumps) <= max(rising, falling) + 1e-12
+
+
+@given(st.integers(0, 10**9))
+def test_a_constant_schedule_is_constant(step):
+    recipe = recipe_for(TrainOptions(size="classic"))
+    assert learning_rate_at(step, recipe, a_plan()) == 0.1
+
+
+@given(st.integers(0, 10**7))
+def test_the_average_forgets_fast_at_first_and_never_more_than_its_horizon(step):
+    recipe = recipe_for()
+    decay = ema_decay_at(step, recipe)
+    assert 0 < decay <= ema_decay_at(step + 1, recipe) <= recipe.ema
+    assert ema_decay_at(0, recipe) == 0.1
+    assert ema_decay_at(10**7, recipe) == recipe.ema

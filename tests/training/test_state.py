@@ -1,0 +1,239 @@
+"""What changes in a training: kept as arrays and JSON, and taken up again to the last bit."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from charnn.corpus.batches import Batches
+from charnn.errors import RunDamagedError
+from charnn.training.device import Device
+from charnn.training.feed import Feed
+from charnn.training.state import Progress, make_optimizer
+from charnn.training.updates import Updates
+
+KINDS = {
+    "lstm adamw": {"cell": "lstm", "layers": 2},
+    "gru sgd": {"cell": "gru", "optimizer": "sgd"},
+    "rnn adagrad": {"cell": "rnn", "optimizer": "adagrad"},
+    "classic": {"size": "classic"},
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+def options(request):
+    return request.param
+
+
+@pytest.fixture
+def steps(make_task):
+    """Takes steps on a state."""
+
+    def steps(task, state, count):
+        recipe, device = task.recipe, Device("cpu", "fp32", 1)
+        batches = Batches(task.stream.part("train"), recipe.batch_size, recipe.seq_len)
+        updates = Updates(state, Feed(batches, device), recipe, device)
+        for _ in range(count):
+            updates.take_step(recipe.learning_rate)
+        updates.drain()
+
+    return steps
+
+
+def saved(state):
+    """What a checkpoint holds, copied."""
+    averaged = {name: array.copy() for name, array in state.weights(averaged=True).items()}
+    arrays = {name: array.copy() for name, array in state.arrays().items()}
+    return averaged, arrays, json.loads(json.dumps(state.progress.to_json()))
+
+
+def test_what_is_restored_goes_on_to_the_last_bit(make_task, make_state, steps, options):
+    task = make_task(**options, dropout=0.3, token_dropout=0.1)
+    state = make_state(task)
+    steps(task, state, 5)
+    averaged, arrays, progress = saved(state)
+    steps(task, state, 4)
+
+    torch.manual_seed(99)
+    other = make_state(task, seed=99)
+    steps(task, other, 2)
+    other.load(averaged, arrays, Progress.from_json(progress))
+    steps(task, other, 4)
+    for ours, theirs in zip(saved(state), saved(other), strict=True):
+        assert ours.keys() == theirs.keys()
+        for name, value in ours.items():
+            if name != "seconds":
+                assert np.array_equal(value, theirs[name]), name
+
+
+def test_every_array_is_float32_or_small(make_task, make_state, steps, options):
+    task = make_task(**options)
+    state = make_state(task)
+    steps(task, state, 1)
+    for name, array in state.arrays().items():
+        assert array.dtype == (np.uint8 if name.startswith("random.") else np.float32), name
+    names = {name for name, _ in state.model.named_parameters()}
+    assert state.weights(averaged=True).keys() == state.weights(averaged=False).keys() == names
+
+
+def test_arrays_are_copies(make_task, make_state, steps):
+    task = make_task()
+    state = make_state(task)
+    averaged, arrays = state.weights(averaged=True), state.arrays()
+    before = averaged["embedding.weight"].copy(), arrays["carried.0.0"].copy()
+    steps(task, state, 2)
+    assert np.array_equal(averaged["embedding.weight"], before[0])
+    assert np.array_equal(arrays["carried.0.0"], before[1])
+
+
+def test_carried_state_in_half_precision_survives_as_such(make_task, make_state):
+    task = make_task()
+    state = make_state(task)
+    half = tuple(tuple(part.bfloat16() + 0.1 for part in layer) for layer in state.carried)
+    state.carried = half
+    averaged, arrays, progress = saved(state)
+    state.load(averaged, arrays, Progress.from_json(progress))
+    for layer, expected in zip(state.carried, half, strict=True):
+        for part, expected_part in zip(layer, expected, strict=True):
+            assert torch.equal(part.float(), expected_part.float())
+
+
+def test_weights_of_another_run_are_taken_by_the_average_too(make_task, make_state):
+    task = make_task()
+    state, other = make_state(task, seed=1), make_state(task, seed=2)
+    state.load_weights(other.weights(averaged=True))
+    for averaged in (True, False):
+        for name, array in state.weights(averaged=averaged).items():
+            assert np.array_equal(array, other.weights(averaged=False)[name])
+
+
+DAMAGE = {
+    "carried state is missing": lambda a: a.pop("carried.0.1"),
+    "carried state is of other rows": lambda a: a.update({"carried.0.0": a["carried.0.0"][:2]}),
+    "a weight is missing": lambda a: a.pop("weights.output.bias"),
+    "a weight has another shape": lambda a: a.update(
+        {"weights.output.bias": a["weights.output.bias"][:-1]}
+    ),
+    "a moment belongs to no weight": lambda a: a.update(
+        {"optimizer.nobody/exp_avg": np.zeros(3, np.float32)}
+    ),
+    "a moment has another shape": lambda a: a.update(
+        {"optimizer.output.bias/exp_avg": np.zeros(3, np.float32)}
+    ),
+    "the random state is missing": lambda a: a.pop("random.cpu"),
+    "the random state is short": lambda a: a.update({"random.cpu": a["random.cpu"][:9]}),
+    "the random state is of another kind": lambda a: a.update(
+        {"random.cpu": a["random.cpu"].astype(np.float32)}
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_state_that_does_not_fit_is_refused(make_task, make_state, steps, damage):
+    task = make_task()
+    state = make_state(task)
+    steps(task, state, 1)
+    averaged, arrays, progress = saved(state)
+    damage(arrays)
+    with pytest.raises(RunDamagedError, match=r"^the saved training state does not fit: .+"):
+        state.load(averaged, arrays, Progress.from_json(progress))
+
+
+# -- progress -----------------------------------------------------------------------------------
+
+
+def test_progress_survives_json_exactly():
+    progress = Progress(step=7, nats=0.1 + 0.2, settled=["step", "sample 0.8"], elapsed=1 / 3)
+    assert Progress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Progress)])
+def test_progress_without_one_of_its_fields_is_refused(name):
+    data = Progress().to_json()
+    del data[name]
+    with pytest.raises(RunDamagedError) as error:
+        Progress.from_json(data)
+    assert str(error.value) == f"the saved training state is incomplete: '{name}'"
+
+
+WRONG = [
+    ({"step": -1}, "the saved training state has step -1"),
+    ({"step": 1.5}, "the saved training state has step 1.5"),
+    ({"step": "7"}, "the saved training state has step '7'"),
+    ({"tokens": None}, "the saved training state has tokens None"),
+    ({"updates": True}, "the saved training state has updates True"),
+    ({"nats": "many"}, "the saved training state has nats 'many'"),
+    ({"elapsed": None}, "the saved training state has elapsed None"),
+    ({"settled": "step"}, "the saved training state has settled 'step'"),
+    ({"settled": [1]}, "the saved training state has settled [1]"),
+    ({"best_bits_per_char": "1"}, "the saved training state has best_bits_per_char '1'"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[str(case[0]) for case in WRONG])
+def test_progress_of_a_wrong_kind_is_refused(change, message):
+    with pytest.raises(RunDamagedError) as error:
+        Progress.from_json(Progress().to_json() | change)
+    assert str(error.value) == message
+
+
+def test_only_fewer_bits_are_better():
+    progress = Progress()
+    seen = []
+    for step, bits in enumerate([5.0, 4.0, 4.0, 4.5, 3.0]):
+        progress.step = step
+        seen.append(progress.note_validation(bits))
+    assert seen == [True, True, False, False, True]
+    assert (progress.best_bits_per_char, progress.best_step) == (3.0, 4)
+    assert progress.validations_since_best == 0
+
+
+def test_validations_since_the_best_are_counted():
+    progress = Progress()
+    for bits in (3.0, 4.0, 3.5):
+        progress.note_validation(bits)
+    assert progress.validations_since_best == 2
+
+
+def test_what_is_no_number_is_never_the_best():
+    progress = Progress()
+    assert not progress.note_validation(float("nan"))
+    assert progress.note_validation(3.0)
+    assert not progress.note_validation(float("nan"))
+    assert progress.best_bits_per_char == 3.0
+
+
+# -- the optimiser ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adagrad", "sgd"])
+def test_weight_decay_acts_on_matrices_alone(make_task, make_state, optimizer):
+    task = make_task(optimizer=optimizer, weight_decay=0.25, learning_rate=0.5)
+    model = make_state(task).model
+    groups = make_optimizer(model, task.recipe).param_groups
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert len(decays) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        assert decays[id(parameter)] == (0.0 if "bias" in name else 0.25), name
+
+
+def test_optimisers_are_those_of_the_recipe(make_task, make_state):
+    kinds = {"adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD}
+    for name, kind in kinds.items():
+        assert type(make_state(make_task(optimizer=name)).optimizer) is kind
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adagrad_is_the_published_one(make_task, make_state, steps, decay):
+    """Source: Duchi et al. 2011: w -= rate * g / (sqrt(sum of g squared) + eps)."""
+    task = make_task(optimizer="adagrad", learning_rate=0.1, weight_decay=decay, dropout=0.0)
+    state = make_state(task, dropout=False)
+    weight = state.model.output.bias  # a bias does not decay, whatever is asked for
+    expected, squares = weight.detach().clone(), torch.zeros_like(weight)
+    for _ in range(3):
+        steps(task, state, 1)
+        squares += weight.grad**2
+        expected -= 0.1 * weight.grad / (squares.sqrt() + 1e-8)
+    assert torch.allclose(weight, expected, rtol=0, atol=1e-6)
