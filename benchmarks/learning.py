@@ -5,8 +5,8 @@
     python benchmarks/learning.py tinyshakespeare.txt --minutes 3 --seeds 1,2,3
 
 Each row is a process of its own, from start to exit, with nothing else running; its number is
-`charnn eval` on the last 10 % of the text, which chose the checkpoint and nothing else. A run during
-which the machine's matrix products drift by more than 5 % is marked: repeat it.
+`charnn eval` on the last 10 % of the text, which chose the checkpoint and nothing else. A run
+during which the machine's matrix products drift by more than 5 % is marked: repeat it.
 """
 
 import argparse

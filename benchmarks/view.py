@@ -2,9 +2,9 @@
 
     python benchmarks/view.py mujeong.txt --steps 600 --turns 5
 
-Both run in a pseudo-terminal of 120 x 40 that is read as fast as it writes. Previews are made either
-way. A third row is a terminal that nobody reads. The figure is the wall clock of the whole command;
-ratios are taken pair by pair.
+Both run in a pseudo-terminal of 120 x 40 that is read as fast as it writes. Previews are made
+either way. A third row is a terminal that nobody reads. The figure is the wall clock of the whole
+command; ratios are taken pair by pair.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """A picture of the live view for the README: a frame of a run that was really trained, as SVG.
 
-    python docs/picture.py checkpoints/mujeong -o docs/live-view.svg
+    python docs/picture.py checkpoints/mujeong --at 7600 -o docs/live-view.svg
 
 The frame is what `charnn watch` shows. rich records it and writes the SVG, and `aligned` corrects
 what rich gets wrong: it gives a piece of text as much room as it has characters, not cells, which
@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from charnn.errors import CharnnError
+from charnn.errors import CharnnError, RunNotFoundError
 from charnn.records import Finished
 from charnn.view.dashboard import render
 from charnn.view.keyline import Keyboard
@@ -81,7 +81,10 @@ def state_at(run: Path, step: int | None = None) -> DashboardState:
 
 
 def picture(state: DashboardState, width: int, height: int, title: str) -> str:
-    """The frame of a state, its newest samples seen whole, as an SVG document.
+    """The frame of a state as an SVG document.
+
+    Of a training that goes on it is the frame of the newest record's moment, with the newest
+    samples as far as they were uncovered then; when it has finished they are seen whole.
 
     Args:
         state: what the records told.
@@ -89,8 +92,7 @@ def picture(state: DashboardState, width: int, height: int, title: str) -> str:
         height: lines of the frame.
         title: stands above the frame, as in the bar of a window.
     """
-    samples = () if state.writing is None else state.writing.samples
-    now = max([state.elapsed, *(sample.elapsed + LONGEST_SECONDS for sample in samples)])
+    now = state.elapsed if state.finished is None else state.elapsed + LONGEST_SECONDS
     console = Console(
         record=True, file=StringIO(), width=width, height=height, color_system="truecolor",
         force_terminal=True, legacy_windows=False, _environ={},

@@ -163,6 +163,12 @@ def test_an_earlier_step_is_shown_as_it_was_while_training(run: Path) -> None:
     assert (state.steps_done, state.validation, state.writing.step) == (25, None, 20)
 
 
+def test_only_a_finished_run_has_its_newest_samples_seen_whole(run: Path, svg: str) -> None:
+    live = picture.picture(picture.state_at(run, 40), 80, 24, "charnn train")
+    assert "▌" in live
+    assert "▌" not in svg
+
+
 def test_the_command_writes_the_picture(run: Path, tmp_path: Path) -> None:
     target = tmp_path / "view.svg"
     said = CliRunner().invoke(picture.main, [str(run), "--at", "20", "-o", str(target)])

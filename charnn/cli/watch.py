@@ -10,7 +10,6 @@ from charnn.cli.options import checkpoints_option, config_option, ui_option
 from charnn.errors import OptionError
 from charnn.records import Control
 
-
 _KEY_SECONDS = 0.1
 
 

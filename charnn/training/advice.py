@@ -14,11 +14,10 @@ from charnn.training.recipe import (
     DEFAULT_MINUTES,
     Recipe,
     TrainOptions,
-    make_recipe,
     nominal_seconds_per_step,
     planned_steps,
 )
-from charnn.training.saved import Text, prepare_text, sizes_of
+from charnn.training.saved import Text, prepare_text, recipe_for, sizes_of
 
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""
@@ -59,7 +58,7 @@ def advise(
     device = choose_device(chosen.device, chosen.precision, chosen.threads)
     stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, borrowed)
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
-    recipe = make_recipe(chosen, len(tokens), vocab_size, device.kind)
+    recipe = recipe_for(chosen, stream, device.kind, start)
     shape = recipe.shape(vocab_size)
     batches = Batches(tokens, recipe.batch_size, recipe.seq_len)
     seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -59,15 +60,26 @@ def choose_device(
     """
     kind = _choose_kind(device)
     torch.set_num_threads(threads or usable_cores())
-    torch.set_flush_denormal(True)
     if kind == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
-    able = _has_bf16(kind)
+    able = precision != "fp32" and _has_bf16(kind)
     if precision == "bf16" and not able:
         raise DeviceError(f"precision bf16 is not available on this {kind}: use --precision fp32")
-    chosen = "bf16" if precision != "fp32" and able else "fp32"
-    return Device(kind, chosen, torch.get_num_threads())
+    return Device(kind, "bf16" if able else "fp32", torch.get_num_threads())
+
+
+@contextlib.contextmanager
+def flushing_denormals() -> Iterator[None]:
+    """Let numbers too small for a normal float be zero while a training lasts; they are slow.
+
+    Threads inherit it when they are made, so it is to be set before the first product.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def usable_cores() -> int:

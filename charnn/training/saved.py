@@ -1,23 +1,27 @@
 """A run's text, tokens and options: how config.json keeps them, and how they are found again."""
 
 import datetime
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from charnn._version import __version__
+from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream, open_stream, prepare_stream
 from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
 from charnn.errors import OptionError, RunDamagedError, StreamError, TextError
 from charnn.records import Preparing
 from charnn.runs.config import RunConfig
 from charnn.runs.run import Run
+from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
 from charnn.training.device import Device
-from charnn.training.recipe import Recipe, TrainOptions
+from charnn.training.recipe import Recipe, TrainOptions, make_recipe
 
 STREAMS = ".streams"
+_STREAM_KEY = re.compile("[0-9a-f]{32}")
 Progress = Callable[[Preparing], None]
 
 
@@ -83,13 +87,9 @@ def find_stream(
     Raises:
         TextError: the tokens are gone and the text is not the one the run was trained on.
     """
-    streams = run.path.parent / STREAMS
-    try:
-        stream = open_stream(streams / str(config.corpus["stream"]))
-    except (StreamError, KeyError):
-        stream = None
+    stream = _kept_stream(run, config)
     if stream is None:
-        there = text or _saved_text(config)
+        there = _saved_text(run, config, text)
         borrowed = load_tokenizer(run.path)
         stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed)
     if stream.text_sha256 != config.corpus.get("sha256"):
@@ -100,6 +100,20 @@ def find_stream(
     if stream.tokenizer.fingerprint != config.tokenizer["fingerprint"]:
         raise RunDamagedError(f"the tokens in {stream.folder} are not those of run {run.name}")
     return stream
+
+
+def recipe_for(
+    options: TrainOptions, stream: TokenStream, device_kind: str, init_from: Run | None = None
+) -> Recipe:
+    """The recipe for a text; a run to begin from says whether output weights are tied.
+
+    Raises:
+        TextError: the training part is too short for the rows.
+    """
+    tokens = stream.part("train")
+    recipe = make_recipe(options, len(tokens), stream.tokenizer.vocab_size, device_kind)
+    Batches(tokens, recipe.batch_size, recipe.seq_len)
+    return replace(recipe, tied=init_from.config().model.tied) if init_from else recipe
 
 
 def make_config(
@@ -159,13 +173,39 @@ def saved_training(config: RunConfig, run: Run) -> tuple[TrainOptions, Recipe, s
         ) from None
 
 
-def _saved_text(config: RunConfig) -> Text:
+def _kept_stream(run: Run, config: RunConfig) -> TokenStream | None:
+    """The tokens that were kept; None if they are gone or damaged."""
+    key = str(config.corpus.get("stream"))
+    if not _STREAM_KEY.fullmatch(key):  # the run may be a stranger's: only beside it is looked
+        return None
+    try:
+        return open_stream(run.path.parent / STREAMS / key)
+    except StreamError:
+        return None
+
+
+def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
+    """The text of a run, read as it was read then.
+
+    Raises:
+        TextError: it is not where it was, and nobody says where it is now.
+    """
     corpus = config.corpus
-    return Text(
+    text = Text(
         tuple(str(path) for path in corpus.get("paths", ())),
         corpus.get("encoding"),
         corpus.get("document_separator"),
     )
+    if moved is not None:
+        return replace(text, paths=moved.paths)
+    gone = [path for path in text.paths if path == "-" or not Path(path).exists()]
+    if gone or not text.paths:
+        if gone and gone[0] != "-":
+            where = f"{shown_path(gone[0])} does not exist: say where its text lies now"
+        else:
+            where = "its text came from stdin: say where it lies now"
+        raise TextError(f"the tokens of run {run.name} are gone and {where} with --text FILE")
+    return text
 
 
 def sizes_of(run: Run, options: TrainOptions) -> TrainOptions:

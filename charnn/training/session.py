@@ -14,22 +14,21 @@ import torch
 
 from charnn.corpus.stream import TokenStream
 from charnn.corpus.tokenizers import load_tokenizer, save_tokenizer
-from charnn.errors import RunDamagedError, RunError, RunNotFoundError
+from charnn.errors import OptionError, RunDamagedError, RunError, RunNotFoundError
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.shapes import parameter_count
 from charnn.records import Control, Event, Finished, Record, RunStarted
 from charnn.runs.checkpoints import Checkpoint
-from charnn.runs.layout import EVENTS, next_free_name
+from charnn.runs.layout import EVENTS, PLAN, WEIGHTS, next_free_name
 from charnn.runs.lock import lock_run
 from charnn.runs.run import Run, check_free, create_run
-from charnn.training.device import Device, choose_device
+from charnn.training.device import Device, choose_device, flushing_denormals
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.recipe import (
     Interval,
     Plan,
     Recipe,
     TrainOptions,
-    make_recipe,
     nominal_seconds_per_step,
 )
 from charnn.training.saved import (
@@ -37,6 +36,7 @@ from charnn.training.saved import (
     find_stream,
     make_config,
     prepare_text,
+    recipe_for,
     saved_training,
     sizes_of,
 )
@@ -60,6 +60,7 @@ class Callbacks:
     clock: Callable[[], float]
 
 
+@flushing_denormals()
 def train_new(
     text: Text,
     options: TrainOptions,
@@ -88,20 +89,23 @@ def train_new(
     borrowed = load_tokenizer(init_from.path) if init_from else None
     options = sizes_of(init_from, options) if init_from else options
     stream, corpus, notes = prepare_text(text, options, checkpoints, callbacks.on_record, borrowed)
-    recipe = make_recipe(
-        options, len(stream.part("train")), stream.tokenizer.vocab_size, device.kind
-    )
+    recipe = recipe_for(options, stream, device.kind, init_from)
+    state = _new_state(options, recipe, stream, device)
+    if init_from:
+        state.load_weights(init_from.chosen(WEIGHTS).weights(state.model.shape))
     name = run_name or next_free_name(checkpoints, corpus)
     run = create_run(checkpoints, name, make_config(text, corpus, options, recipe, device, stream))
     save_tokenizer(stream.tokenizer, run.path)
     with lock_run(run.path):
-        state = _new_state(options, recipe, stream, device)
-        if init_from:
-            state.load_weights(init_from.chosen().weights(state.model.shape))
-        _run_trainer(run, options, recipe, device, stream, state, callbacks, notes=notes)
+        _run_trainer(
+            *(run, options, recipe, device, stream, state, callbacks),
+            notes=notes,
+            save_first=init_from is not None,
+        )
     return run
 
 
+@flushing_denormals()
 def train_on(
     run: Run,
     callbacks: Callbacks,
@@ -129,21 +133,32 @@ def train_on(
         device = choose_device(options.device, precision, threads or options.threads)
         stream = find_stream(run, config, text, options, callbacks.on_record)
         state = _new_state(options, recipe, stream, device)
-        saved_plan = run.plan()
-        checkpoint = None
+        plan, checkpoint = _saved_plan(run), None
         with contextlib.suppress(RunNotFoundError):
             checkpoint = run.last()
-        if checkpoint is None or saved_plan is None:
+        if checkpoint is None:
             notes = ["no checkpoint yet: starting again with the saved options"]
             _run_trainer(run, options, recipe, device, stream, state, callbacks, notes=notes)
             return run
         restore(state, checkpoint, state.model.shape)
         _refuse_ended(run, state.progress.step)
-        plan = Plan.from_json(saved_plan)
-        if "sample_every" in (sampling or {}):
+        if plan is not None and "sample_every" in (sampling or {}):
             plan = _sampling_anew(plan, options, recipe, stream, device)
         _run_trainer(run, options, recipe, device, stream, state, callbacks, plan, checkpoint)
     return run
+
+
+def _saved_plan(run: Run) -> Plan | None:
+    """The plan a run follows; None before it was fixed.
+
+    Raises:
+        RunDamagedError: it cannot be followed.
+    """
+    try:
+        saved = run.plan()
+        return None if saved is None else Plan.from_json(saved)
+    except OptionError as error:
+        raise RunDamagedError(f"{run.path / PLAN}: {error}") from None
 
 
 def _refuse_ended(run: Run, step: int) -> None:
@@ -175,8 +190,12 @@ def _run_trainer(
     plan: Plan | None = None,
     checkpoint: Checkpoint | None = None,
     notes: Sequence[str] = (),
+    save_first: bool = False,
 ) -> None:
-    """Hand every record of the training on, from the head to the end."""
+    """Hand every record of the training on, from the head to the end.
+
+    With `save_first` there is a checkpoint before any work: of weights that no seed makes again.
+    """
     task = Task(options, recipe, device, stream, callbacks.control, str(run.path), callbacks.clock)
     shape = state.model.shape
     with contextlib.closing(RunKeeper(run, shape, checkpoint)) as keeper:
@@ -184,6 +203,8 @@ def _run_trainer(
             if not (isinstance(record, RunStarted) and checkpoint):
                 keeper.note(record)
             callbacks.on_record(record)
+        if save_first:
+            keeper.save_last(state)
         with contextlib.closing(Trainer(task, state, keeper, plan).records()) as records:
             for record in records:
                 callbacks.on_record(record)

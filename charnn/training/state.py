@@ -93,7 +93,7 @@ def _is_progress(name: str, value: Any) -> bool:
     if name in ("best_bits_per_char", "best_step") and value is None:
         return True
     floats = ("elapsed", "best_bits_per_char", "nats", "grad_norm", "seconds")
-    return type(value) is int and value >= 0 or type(value) is float and name in floats
+    return (type(value) is int and value >= 0) or (type(value) is float and name in floats)
 
 
 class TrainerState:

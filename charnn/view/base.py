@@ -25,7 +25,7 @@ class View(ABC):
 
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what happened before this session; plain lines do not repeat it."""
-        return None
+        return
 
     @abstractmethod
     def close(self) -> None:

@@ -265,7 +265,10 @@ def test_a_moved_text_whose_tokens_are_gone(cli: Cli, stopped: Path, text: Path)
     for path in sorted(Path("checkpoints/.streams").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     text.rename("moved.txt")
-    message = f"{text} does not exist: check its path"
+    message = (
+        f"the tokens of run novel are gone and {text} does not exist: say where its text lies now "
+        "with --text FILE"
+    )
     assert cli("train", "--resume", "--ui", "none") == (1, "", f"charnn: {message}\n")
     Path("other.txt").write_text("다른 글이다. " * 100, encoding="utf-8")
     message = (

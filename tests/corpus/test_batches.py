@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def test_each_row_reads_on_and_row_r_follows_row_r_minus_1_in_the_next_epoch(siz
     batches = Batches(numbered(count), batch_size, seq_len)
     steps = batches.windows_per_epoch
     windows = [batches.window(step) for step in range(steps + 1)]
-    for before, after in zip(windows[: steps - 1], windows[1:steps], strict=True):
+    for before, after in pairwise(windows[:steps]):
         assert np.array_equal(before.targets[-1] + 1, after.targets[0])
     assert np.array_equal(windows[steps - 1].targets[-1, :-1] + 1, windows[steps].targets[0, 1:])
     assert windows[steps].inputs[0, 0] == 0
@@ -72,5 +74,5 @@ def test_too_few_tokens_and_wrong_sizes_are_refused():
         "the training part has 3 tokens, too few for 4 rows: "
         "use a longer text or a smaller --batch-size"
     )
-    with pytest.raises(OptionError, match="^seq_len must be >= 1, got 0$"):
+    with pytest.raises(OptionError, match=r"^seq_len must be >= 1, got 0$"):
         Batches(numbered(3), batch_size=1, seq_len=0)

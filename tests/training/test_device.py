@@ -102,6 +102,39 @@ def test_a_processor_that_stumbles_over_bf16_trains_in_fp32(monkeypatch):
     assert choose_device("cpu").precision == "fp32"
 
 
+def test_a_processor_whose_bf16_gradients_are_no_numbers_trains_in_fp32(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(device_module, "_cpu_has_bf16", lambda: True)
+    real = torch.nn.LSTM.forward
+
+    def overflow(layer, x):
+        out, state = real(layer, x)
+        return out * torch.inf, state
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", overflow)
+    assert choose_device("cpu").precision == "fp32"
+    with pytest.raises(DeviceError, match=r"^precision bf16 is not available on this cpu: "):
+        choose_device("cpu", "bf16")
+
+
+def test_fp32_asks_nobody(monkeypatch):
+    """A processor that stumbles badly over a probe can still be told not to make one."""
+
+    def crash() -> bool:
+        raise SystemError("illegal instruction")
+
+    monkeypatch.setattr(device_module, "_probe_step_succeeds", crash)
+    assert choose_device("cpu", "fp32").precision == "fp32"
+
+
+def test_a_training_on_a_device_that_is_not_there_leaves_nothing(train, checkpoints):
+    told: list[object] = []
+    with pytest.raises(DeviceError, match=r"^device cuda is not available to this torch"):
+        train(device="cuda", on_record=told.append)
+    assert told == []
+    assert not checkpoints.exists()
+
+
 def test_the_probe_leaves_the_random_state_alone(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(device_module, "_cpu_has_bf16", lambda: True)

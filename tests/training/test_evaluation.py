@@ -1,5 +1,7 @@
 """Evaluation against reading token by token with the NumPy stepper, and what it leaves alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -37,7 +39,7 @@ def model(request):
 
 def read_by_hand(model, tokens, state, stepper, nats=0.0):
     """Nats of tokens[1:], each after the ones before it, one by one; and the state."""
-    for before, target in zip(tokens[:-1], tokens[1:], strict=True):
+    for before, target in pairwise(tokens):
         log_probs, state = stepper.step(np.array([before]), state)
         nats -= log_probs[0, target]
     return nats, state

@@ -134,7 +134,6 @@ def test_a_stopped_and_resumed_training_is_the_uninterrupted_one(
     assert_same(checkpoints / "straight", checkpoints / "stopped")
 
 
-@pytest.mark.slow
 def test_wherever_it_is_stopped_it_goes_on_as_if_it_had_not_been(train, checkpoints):
     """Every place there is where a stop can take effect, one after another."""
     options = {"steps": 4, "temps": (0.7, 1.1), "sample_every": "2steps", "sample_length": 2}

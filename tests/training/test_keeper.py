@@ -1,0 +1,166 @@
+"""The Keeper of a run folder: what is kept where, and taken up again."""
+
+import numpy as np
+import pytest
+
+from charnn.errors import RunDamagedError, RunNotFoundError
+from charnn.records import Event, Heartbeat, Preparing, Sample, StepRecord
+from charnn.runs.run import Run, create_run
+from charnn.training.device import Device
+from charnn.training.keeper import RunKeeper, restore
+from charnn.training.recipe import Plan
+from charnn.training.saved import Text, make_config
+
+STEP = StepRecord(3, 0.5, 2.5, 3.6, 0.01, 0.4, 900.0, 1.5, 8.0, 1 << 20)
+PLAN = Plan(12, 6, 1, 1, 3, 4, 5, patience=2, seconds=30.0)
+
+
+@pytest.fixture
+def begin(make_task, make_state, checkpoints):
+    """A run, its keeper and a state that can be kept; keywords are options."""
+    keepers = []
+
+    def begin(name="story", resumed=None, **options):
+        task = make_task(**options)
+        state = make_state(task)
+        config = make_config(
+            Text(("story.txt",)),
+            "story",
+            task.options,
+            task.recipe,
+            Device("cpu", "fp32", 1),
+            task.stream,
+        )
+        run = create_run(checkpoints, name, config)
+        keepers.append(RunKeeper(run, state.model.shape, resumed))
+        return run, keepers[-1], state
+
+    yield begin
+    for keeper in keepers:
+        keeper.close()
+
+
+def kept(run: Run, name: str) -> list[object]:
+    return list(run.records(name))
+
+
+def test_records_go_to_the_journals_of_their_kinds(begin):
+    run, keeper, _ = begin()
+    sample = Sample(3, 0.8, "바", (("람", 2.0),), 1, 1.5)
+    event = Event("note", 3, "바람이 분다", 1.5)
+    for record in (STEP, sample, event, Heartbeat(3, True, 1.6), Preparing("reading", 1)):
+        keeper.note(record)
+    assert kept(run, "metrics.jsonl") == [STEP]
+    assert kept(run, "samples.jsonl") == [sample]
+    assert kept(run, "events.jsonl") == [event]
+    assert keeper.notes == ()
+
+
+def test_the_plan_is_kept(begin):
+    run, keeper, _ = begin()
+    assert run.plan() is None
+    keeper.save_plan(PLAN)
+    assert Plan.from_json(run.plan()) == PLAN
+
+
+def test_a_reader_of_the_last_checkpoint_finds_the_averaged_weights(begin):
+    run, keeper, state = begin()
+    with pytest.raises(RunNotFoundError):
+        run.last()
+    state.progress.step, state.progress.best_bits_per_char = 7, 3.25
+    state.averaged.output.bias.fill_(0.5)
+    keeper.save_last(state)
+    last = run.last()
+    assert sorted(last.manifest.files) == [
+        *("trainer.json", "trainer.safetensors", "weights.safetensors"),
+    ]
+    assert (last.step, dict(last.manifest.scores)) == (7, {"bits_per_char": 3.25})
+    weights = last.weights(state.model.shape)
+    assert (weights["output.bias"] == 0.5).all()
+    assert last.document("trainer.json") == state.progress.to_json()
+    arrays = last.tensors("trainer.safetensors")
+    assert {n: a.tobytes() for n, a in arrays.items()} == {
+        n: a.tobytes() for n, a in state.arrays().items()
+    }
+
+
+def test_the_best_weights_come_back(begin):
+    run, keeper, state = begin()
+    with pytest.raises(RunNotFoundError):
+        keeper.load_best()
+    state.progress.step = 4
+    keeper.save_best(state, 3.5)
+    expected = state.weights(averaged=True)
+    state.averaged.output.bias.fill_(9)
+    best = keeper.load_best()
+    assert best.keys() == expected.keys()
+    assert all(np.array_equal(best[name], expected[name]) for name in best)
+    assert dict(run.best().manifest.scores) == {"bits_per_char": 3.5}
+    keeper.save_best(state, None)
+    assert dict(run.best().manifest.scores) == {}
+    assert (keeper.load_best()["output.bias"] == 9).all()
+
+
+def test_what_was_written_behind_a_checkpoint_is_cut_when_it_is_taken_up(begin):
+    run, keeper, state = begin()
+    keeper.note(STEP)
+    keeper.save_last(state)
+    keeper.note(Event("note", 4, "lost", 2.0))
+    keeper.note(STEP)
+    keeper.close()
+    again = RunKeeper(run, state.model.shape, run.last())
+    again.note(Event("resumed", 3, "kept", 2.0))
+    again.close()
+    assert again.notes == ()
+    assert kept(run, "metrics.jsonl") == [STEP]
+    assert kept(run, "events.jsonl") == [Event("resumed", 3, "kept", 2.0)]
+
+
+def test_without_a_checkpoint_the_journals_begin_empty(begin):
+    run, keeper, state = begin()
+    keeper.note(STEP)
+    keeper.close()
+    RunKeeper(run, state.model.shape).close()
+    assert kept(run, "metrics.jsonl") == []
+
+
+def test_a_journal_that_was_altered_is_told(begin):
+    run, keeper, state = begin()
+    keeper.note(STEP)
+    keeper.save_last(state)
+    keeper.close()
+    path = run.path / "metrics.jsonl"
+    size = path.stat().st_size
+    path.write_bytes(b"")
+    again = RunKeeper(run, state.model.shape, run.last())
+    again.close()
+    assert again.notes == (
+        f"{path} is not as the checkpoint left it: 0 of {size:,} bytes are kept",
+    )
+
+
+def test_a_state_is_put_where_it_was(begin):
+    run, keeper, state = begin()
+    state.progress.step, state.progress.nats = 5, 1.25
+    keeper.save_last(state)
+    _, _, other = begin("other", seed=9)
+    restore(other, run.last(), state.model.shape)
+    assert other.progress == state.progress
+    for averaged in (True, False):
+        ours, theirs = state.weights(averaged=averaged), other.weights(averaged=averaged)
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_checkpoint_of_another_network_is_refused(begin):
+    run, keeper, state = begin()
+    keeper.save_last(state)
+    _, _, other = begin("other", hidden=9)
+    with pytest.raises(RunDamagedError) as error:
+        restore(other, run.last(), other.model.shape)
+    assert str(error.value).startswith(f"{run.path / 'last'}: ")
+    with pytest.raises(RunDamagedError) as error:
+        restore(begin("rows", batch_size=3)[2], run.last(), state.model.shape)
+    assert str(error.value) == (
+        f"{run.path / 'last'}: the saved training state does not fit: "
+        "carried state has shape (4, 12), not (3, 12)"
+    )

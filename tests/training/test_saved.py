@@ -1,0 +1,228 @@
+"""What config.json keeps of a training, and how text and tokens are found again."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import charnn
+from charnn.corpus.tokenizers import train_tokenizer
+from charnn.errors import OptionError, RunDamagedError, TextError
+from charnn.runs.config import RunConfig
+from charnn.runs.run import Run, create_run
+from charnn.training.device import Device
+from charnn.training.recipe import TrainOptions, make_recipe
+from charnn.training.saved import (
+    STREAMS,
+    Text,
+    find_stream,
+    make_config,
+    prepare_text,
+    recipe_for,
+    saved_training,
+    sizes_of,
+    stream_of,
+)
+
+OPTIONS = TrainOptions(hidden=12, batch_size=4, seq_len=8, steps=5, temps=(0.5, 1.0))
+DEVICE = Device("cpu", "bf16", 1)
+
+
+def ignore(_: object) -> None:
+    return None
+
+
+@pytest.fixture
+def begin(text, checkpoints):
+    """A run at its beginning, before anything is trained; keywords are options."""
+
+    def begin(name: str = "story", **options: Any) -> Run:
+        chosen = replace(OPTIONS, **options)
+        source = Text((str(text),))
+        stream, corpus, _ = prepare_text(source, chosen, checkpoints, ignore, None)
+        recipe = recipe_for(chosen, stream, "cpu")
+        return create_run(
+            checkpoints, name, make_config(source, corpus, chosen, recipe, DEVICE, stream)
+        )
+
+    return begin
+
+
+# -- config.json --------------------------------------------------------------------------------
+
+
+def test_options_and_recipe_come_back(begin):
+    run = begin(cell="gru", learning_rate=0.003, prompt="바람", dropout=0.2)
+    options, recipe, precision = saved_training(run.config(), run)
+    assert options == replace(OPTIONS, cell="gru", learning_rate=0.003, prompt="바람", dropout=0.2)
+    tokens = len(stream_of_parts(run)["train"])
+    assert recipe == make_recipe(options, tokens, run.config().model.vocab_size, "cpu")
+    assert precision == "bf16"
+
+
+def stream_of_parts(run: Run) -> dict[str, range]:
+    parts = run.config().corpus["parts"]
+    return {name: range(part["start"], part["stop"]) for name, part in parts.items()}
+
+
+def test_config_is_json_and_tells_when_and_where(begin, text, monkeypatch):
+    monkeypatch.chdir(text.parent)
+    run = begin()
+    config = run.config()
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json())), "here") == config
+    created = datetime.fromisoformat(config.created)
+    assert created.utcoffset() == timedelta(0)
+    assert config.corpus["paths"] == [str(text.resolve())]
+    assert (run.path.parent / STREAMS / config.corpus["stream"]).is_dir()
+
+
+def test_relative_paths_are_kept_whole_and_stdin_as_it_is(stream, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    recipe = make_recipe(OPTIONS, 2000, stream.tokenizer.vocab_size, "cpu")
+    text = Text(("a/b.txt", "-"), "cp949", "\n=\n")
+    config = make_config(text, "b+stdin", OPTIONS, recipe, DEVICE, stream)
+    assert config.corpus["paths"] == [str(tmp_path.resolve() / "a" / "b.txt"), "-"]
+    assert config.corpus["encoding"] == "cp949"
+    assert config.corpus["document_separator"] == "\n=\n"
+    assert config.corpus["parts"] == {n: asdict(part) for n, part in stream.parts.items()}
+
+
+@pytest.mark.parametrize(
+    ("training", "why"),
+    [
+        ({}, "'options'"),
+        ({"options": []}, "list indices must be integers or slices, not str"),
+        ({"options": {"tokenizer": "char"}}, "'vocab_size'"),
+        ({"options": asdict(OPTIONS)}, "'recipe'"),
+        ({"options": asdict(OPTIONS), "recipe": {}}, "'cell'"),
+    ],
+)
+def test_a_training_that_cannot_be_read_is_refused(begin, training, why):
+    run = begin()
+    with pytest.raises(RunDamagedError) as error:
+        saved_training(replace(run.config(), training=training), run)
+    assert str(error.value) == (
+        f"the options saved in run story cannot be read ({why}): "
+        "it can generate, but not be trained on"
+    )
+
+
+# -- a run to begin from ------------------------------------------------------------------------
+
+
+def test_the_sizes_of_a_run_are_taken_over(begin):
+    run = begin(cell="gru", layers=2, embedding=7, tokenizer="jamo")
+    chosen = sizes_of(run, TrainOptions(steps=9, seed=4))
+    assert chosen == TrainOptions(
+        steps=9, seed=4, cell="gru", layers=2, hidden=12, embedding=7, tokenizer="jamo"
+    )
+    named = TrainOptions(cell="gru", layers=2, hidden=12, embedding=7)
+    assert sizes_of(run, named) == replace(named, tokenizer="jamo")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_"),
+    [("cell", "rnn", "lstm"), ("layers", 3, 1), ("hidden", 13, 12), ("embedding", 5, 12)],
+)
+def test_other_sizes_are_refused(begin, name, value, is_):
+    with pytest.raises(OptionError) as error:
+        sizes_of(begin(), TrainOptions(**{name: value}))
+    assert str(error.value) == (
+        f"{name} of run story is {is_}, got {value}: leave --{name} out with --init-from"
+    )
+
+
+@pytest.mark.parametrize("size", ["auto", "classic"])
+def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size):
+    tied, untied = begin("tied"), begin("untied", size="classic")
+    options = TrainOptions(size=size, hidden=12)
+    assert recipe_for(options, stream, "cpu").tied == (size != "classic")
+    assert recipe_for(options, stream, "cpu", tied).tied
+    assert not recipe_for(options, stream, "cpu", untied).tied
+
+
+def test_a_text_too_short_for_its_rows_is_refused(stream):
+    count = len(stream.part("train"))
+    with pytest.raises(TextError) as error:
+        recipe_for(replace(OPTIONS, batch_size=count + 1), stream, "cpu")
+    assert str(error.value) == (
+        f"the training part has {count} tokens, too few for {count + 1} rows: "
+        "use a longer text or a smaller --batch-size"
+    )
+
+
+# -- text and tokens ----------------------------------------------------------------------------
+
+
+def test_a_text_is_prepared_as_the_options_say(text, checkpoints, story):
+    stages: list[str] = []
+    options = replace(OPTIONS, tokenizer="byte", val_fraction=0.2, test_fraction=0.1)
+    stream, name, notes = prepare_text(
+        Text((str(text),)), options, checkpoints, lambda record: stages.append(record.stage), None
+    )
+    assert (name, notes) == ("story", ())
+    assert stream.tokenizer.kind == "byte"
+    assert stream.parts["validation"].characters == int(0.2 * len(story))
+    assert stream.parts["test"].characters == int(0.1 * len(story))
+    assert stream.folder.parent == checkpoints / STREAMS
+    assert stages[0] == "reading"
+    assert stages[-1] == "tokenising"
+
+
+def test_a_borrowed_tokenizer_comes_before_the_options(text, checkpoints):
+    tokenizer = train_tokenizer("byte", list)
+    options = replace(OPTIONS, tokenizer="jamo")
+    stream, _, _ = prepare_text(Text((str(text),)), options, checkpoints, ignore, tokenizer)
+    assert stream.tokenizer.kind == "byte"
+
+
+def test_tokens_made_again_are_the_same(train, checkpoints):
+    run = Run(train(steps=1, tokenizer="subword", vocab_size=400).model.path)
+    before = stream_of(run)
+    kept = np.array(before.tokens)
+    for path in before.folder.iterdir():
+        path.unlink()
+    again = stream_of(run)
+    assert np.array_equal(again.tokens, kept)
+    assert again.parts == before.parts
+    assert again.folder != before.folder  # found by the tokenizer itself from here on
+    stages: list[str] = []
+    assert stream_of(run, lambda record: stages.append(record.stage)).folder == again.folder
+    assert set(stages) == {"reading"}
+
+
+def test_tokens_of_another_tokenizer_are_noticed(begin):
+    run = begin()
+    config = run.config()
+    other = replace(config, tokenizer={**config.tokenizer, "fingerprint": "0" * 64})
+    with pytest.raises(RunDamagedError) as error:
+        find_stream(run, other, None, OPTIONS, ignore)
+    folder = run.path.parent / STREAMS / config.corpus["stream"]
+    assert str(error.value) == f"the tokens in {folder} are not those of run story"
+
+
+def test_folders_and_many_files_are_found_again(train, checkpoints, tmp_path, story):
+    for name, part in (("b.txt", story[:900]), ("a.txt", story[900:])):
+        (tmp_path / "texts" / name[0]).mkdir(parents=True)
+        (tmp_path / "texts" / name[0] / name).write_text(part, encoding="utf-8")
+    run = Run(train([tmp_path / "texts", tmp_path / "texts" / "b"], steps=1).model.path)
+    config = run.config()
+    assert config.corpus["documents"] == 3
+    text = Text(tuple(config.corpus["paths"]))
+    options, _, _ = saved_training(config, run)
+    (checkpoints / STREAMS).rename(tmp_path / "gone")
+    assert find_stream(run, config, None, options, ignore).documents == 3
+    assert find_stream(run, config, text, options, ignore).documents == 3
+
+
+def test_the_api_names_the_file_that_is_gone(train, checkpoints, text):
+    model = train(steps=1).model
+    (checkpoints / STREAMS).rename(checkpoints.parent / "gone")
+    text.rename(text.with_name("moved.txt"))
+    with pytest.raises(TextError, match=r"story\.txt does not exist: say where its text lies now"):
+        charnn.load(model.name, checkpoints=checkpoints).evaluate()
+    assert Path(model.path).exists()
