@@ -6,9 +6,8 @@ import os
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,14 +34,6 @@ def texts_dir() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("set CHARNN_TEXTS to a folder with mujeong.txt and the other texts")
     return Path(folder)
-
-
-@pytest.fixture(autouse=True)
-def exact_floats() -> Iterator[None]:
-    """No test finds the floating-point unit as a training in this process has left it."""
-    yield
-    if torch := sys.modules.get("torch"):
-        torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="session")
