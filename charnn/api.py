@@ -172,14 +172,14 @@ def train(
         on_record: told every record of the training, see `charnn.records`.
         control: to stop or pause it from elsewhere.
         clock: seconds since the whole command began; `minutes` are counted by it.
-        options: fields of `charnn.training.recipe.TrainOptions`: minutes, tokenizer, size, ...
+        options: fields of `charnn.training.options.TrainOptions`: minutes, tokenizer, size, ...
 
     Raises:
         CharnnError: an option breaks its rule, the text cannot be used, or the run's name is
             taken. Nothing that was there before is changed.
     """
     from charnn.runs.catalog import find_run
-    from charnn.training.recipe import TrainOptions
+    from charnn.training.options import TrainOptions
     from charnn.training.saved import Text
     from charnn.training.session import Callbacks, train_new
 

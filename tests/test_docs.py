@@ -11,7 +11,7 @@ import pytest
 
 from charnn.cli.main import COMMANDS, group
 from charnn.generation.sampler import SamplingOptions
-from charnn.training.recipe import DEFAULT_MINUTES, TrainOptions
+from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = (ROOT / "docs" / "options.md").read_text("utf-8")

@@ -47,7 +47,7 @@ def command(
     checkpoints: str,
 ) -> None:
     """Tell what TEXT costs a model, or the part of its own text that it was not trained on."""
-    from charnn.corpus.stream import PARTS
+    from charnn.corpus.split import PARTS
     from charnn.text.encodings import text_encoding
 
     text_encoding(encoding)

@@ -198,7 +198,7 @@ def _with_one_budget(context: click.Context, given: dict[str, Any]) -> dict[str,
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, checked; what was not given is left to the recipe."""
-    from charnn.training.recipe import TrainOptions
+    from charnn.training.options import TrainOptions
 
     options = {name: value for name, value in given.items() if value is not None}
     if "temps" in options:

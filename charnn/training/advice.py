@@ -10,13 +10,9 @@ from charnn.corpus.tokenizers import load_tokenizer
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.runs.catalog import find_run
 from charnn.training.device import choose_device
-from charnn.training.recipe import (
-    DEFAULT_MINUTES,
-    Recipe,
-    TrainOptions,
-    nominal_seconds_per_step,
-    planned_steps,
-)
+from charnn.training.options import DEFAULT_MINUTES, TrainOptions
+from charnn.training.plan import planned_steps
+from charnn.training.recipe import Recipe, nominal_seconds_per_step
 from charnn.training.saved import Text, prepare_text, recipe_for, sizes_of
 
 _BASE_MEMORY = 450 << 20

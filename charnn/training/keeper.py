@@ -13,7 +13,7 @@ from charnn.runs.journals import Journals
 from charnn.runs.layout import WEIGHTS
 from charnn.runs.run import Run
 from charnn.runs.saving import bind_run_files, save_checkpoint
-from charnn.training.recipe import Plan
+from charnn.training.plan import Plan
 from charnn.training.state import Progress, TrainerState
 
 TRAINER_ARRAYS = "trainer.safetensors"

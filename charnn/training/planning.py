@@ -10,7 +10,9 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.language_model import LanguageModel
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
-from charnn.training.recipe import DEFAULT_MINUTES, Interval, Plan, Recipe, TrainOptions, make_plan
+from charnn.training.options import DEFAULT_MINUTES, Interval, TrainOptions
+from charnn.training.plan import Plan, make_plan
+from charnn.training.recipe import Recipe
 
 EXIT_SECONDS = 0.4
 """From the last record to the end of the process."""

@@ -18,7 +18,8 @@ from charnn.runs.run import Run
 from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
 from charnn.training.device import Device
-from charnn.training.recipe import Recipe, TrainOptions, make_recipe
+from charnn.training.options import TrainOptions
+from charnn.training.recipe import Recipe, make_recipe
 
 STREAMS = ".streams"
 _STREAM_KEY = re.compile("[0-9a-f]{32}")

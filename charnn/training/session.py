@@ -24,13 +24,9 @@ from charnn.runs.lock import lock_run
 from charnn.runs.run import Run, check_free, create_run
 from charnn.training.device import Device, choose_device, flushing_denormals
 from charnn.training.keeper import RunKeeper, restore
-from charnn.training.recipe import (
-    Interval,
-    Plan,
-    Recipe,
-    TrainOptions,
-    nominal_seconds_per_step,
-)
+from charnn.training.options import Interval, TrainOptions
+from charnn.training.plan import Plan
+from charnn.training.recipe import Recipe, nominal_seconds_per_step
 from charnn.training.saved import (
     Text,
     find_stream,

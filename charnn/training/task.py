@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from charnn.corpus.stream import TokenStream
 from charnn.records import Control, Record
 from charnn.training.device import Device
-from charnn.training.recipe import Plan, Recipe, TrainOptions
+from charnn.training.options import TrainOptions
+from charnn.training.plan import Plan
+from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState
 
 

@@ -20,16 +20,11 @@ from charnn.records import Event, Finished, Heartbeat, PlanFixed, Record, StepRe
 from charnn.training.device import Device
 from charnn.training.evaluation import QUICK, QUICK_TOKENS, evaluate
 from charnn.training.feed import Feed
+from charnn.training.options import DEFAULT_MINUTES
+from charnn.training.plan import Plan, learning_rate_at, make_plan, planned_steps
 from charnn.training.planning import Costs, Timing, final_seconds, plan_for_minutes
 from charnn.training.previews import write_preview
-from charnn.training.recipe import (
-    DEFAULT_MINUTES,
-    Plan,
-    learning_rate_at,
-    make_plan,
-    nominal_seconds_per_step,
-    planned_steps,
-)
+from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.state import TrainerState
 from charnn.training.task import Keeper, Task
 from charnn.training.updates import Updates

@@ -11,7 +11,8 @@ from charnn.errors import TrainingError
 from charnn.model.language_model import detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
-from charnn.training.recipe import Recipe, ema_decay_at
+from charnn.training.plan import ema_decay_at
+from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState
 
 

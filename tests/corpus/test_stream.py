@@ -15,17 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.corpus import stream as stream_module
-from charnn.corpus.stream import (
-    MOST_VALIDATION_CHARACTERS,
-    PARTS,
-    Split,
-    TokenStream,
-    encode_source,
-    open_stream,
-    prepare_stream,
-    split_pieces,
-    split_text,
-)
+from charnn.corpus.split import MOST_VALIDATION_CHARACTERS, PARTS, Split, split_pieces, split_text
+from charnn.corpus.stream import TokenStream, encode_source, open_stream, prepare_stream
 from charnn.corpus.tokenizers import CharTokenizer, Tokenizer, train_tokenizer
 from charnn.errors import OptionError, StreamError, TextError
 from charnn.records import Preparing

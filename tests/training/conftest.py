@@ -17,7 +17,9 @@ from charnn.model.language_model import Dropout, LanguageModel
 from charnn.records import Control, Record
 from charnn.text.reading import open_texts
 from charnn.training.device import Device
-from charnn.training.recipe import Plan, Recipe, TrainOptions, make_recipe
+from charnn.training.options import TrainOptions
+from charnn.training.plan import Plan
+from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.state import TrainerState
 from charnn.training.task import Task
 

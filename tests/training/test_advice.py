@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import charnn
-from charnn.corpus.stream import split_text
+from charnn.corpus.split import split_text
 from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import EncodingError, OptionError, RunNotFoundError, TextError
 from charnn.records import PlanFixed, RunStarted

@@ -8,7 +8,7 @@ from charnn.records import Event, Heartbeat, Preparing, Sample, StepRecord
 from charnn.runs.run import Run, create_run
 from charnn.training.device import Device
 from charnn.training.keeper import RunKeeper, restore
-from charnn.training.recipe import Plan
+from charnn.training.plan import Plan
 from charnn.training.saved import Text, make_config
 
 STEP = StepRecord(3, 0.5, 2.5, 3.6, 0.01, 0.4, 900.0, 1.5, 8.0, 1 << 20)

@@ -16,8 +16,9 @@ from charnn.records import Finished, PlanFixed, Sample, StepRecord
 from charnn.training import planning, trainer
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
+from charnn.training.options import TrainOptions
 from charnn.training.planning import Costs, Timing, final_seconds, plan_for_minutes
-from charnn.training.recipe import TrainOptions, make_recipe, nominal_seconds_per_step
+from charnn.training.recipe import make_recipe, nominal_seconds_per_step
 
 OPTIONS = TrainOptions(minutes=5)
 RECIPE = make_recipe(OPTIONS, 300_000, 1500, "cpu")

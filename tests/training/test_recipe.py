@@ -10,20 +10,9 @@ from hypothesis import strategies as st
 
 from charnn.errors import OptionError
 from charnn.model.shapes import ModelShape, parameter_count
-from charnn.training.recipe import (
-    Interval,
-    Plan,
-    Recipe,
-    TrainOptions,
-    ema_decay_at,
-    flops_per_token,
-    learning_rate_at,
-    make_plan,
-    make_recipe,
-    nominal_seconds_per_step,
-    option_name,
-    planned_steps,
-)
+from charnn.training.options import Interval, TrainOptions, option_name
+from charnn.training.plan import Plan, ema_decay_at, learning_rate_at, make_plan, planned_steps
+from charnn.training.recipe import Recipe, flops_per_token, make_recipe, nominal_seconds_per_step
 
 TOKENS = st.integers(1, 10**9)
 DEVICES = st.sampled_from(["cpu", "cuda", "mps"])

@@ -15,7 +15,8 @@ from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.config import RunConfig
 from charnn.runs.run import Run, create_run
 from charnn.training.device import Device
-from charnn.training.recipe import TrainOptions, make_recipe
+from charnn.training.options import TrainOptions
+from charnn.training.recipe import make_recipe
 from charnn.training.saved import (
     STREAMS,
     Text,

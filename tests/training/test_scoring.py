@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from charnn.corpus.accounting import Score
-from charnn.corpus.stream import split_text
+from charnn.corpus.split import split_text
 from charnn.errors import EncodingError, OptionError, RunNotFoundError, TextError
 from charnn.model.stepper import Stepper
 from charnn.records import Preparing

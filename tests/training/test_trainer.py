@@ -28,8 +28,8 @@ from charnn.training import trainer as trainer_module
 from charnn.training.device import Device
 from charnn.training.evaluation import QUICK, WHOLE, evaluate
 from charnn.training.feed import Feed
+from charnn.training.plan import Plan, learning_rate_at
 from charnn.training.previews import preview_seed
-from charnn.training.recipe import Plan, learning_rate_at
 from charnn.training.trainer import Trainer
 from charnn.training.updates import Updates
 

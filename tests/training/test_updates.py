@@ -14,7 +14,7 @@ from charnn.corpus.batches import Batches
 from charnn.errors import TrainingError
 from charnn.training.device import Device
 from charnn.training.feed import Feed
-from charnn.training.recipe import ema_decay_at
+from charnn.training.plan import ema_decay_at
 from charnn.training.updates import Updates
 
 CPU = Device("cpu", "fp32", 1)

@@ -1,0 +1,151 @@
+"""What a user may say about a training, checked before anything is opened. No torch here."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from charnn.corpus.split import split_text
+from charnn.errors import OptionError
+from charnn.model.shapes import CELLS
+
+SIZES = ("auto", "tiny", "small", "medium", "large", "classic")
+OPTIMIZERS = ("adamw", "adagrad", "sgd")
+DEFAULT_MINUTES = 10.0
+
+_DROPOUTS = ("input_dropout", "layer_dropout", "output_dropout", "state_dropout")
+_COUNTS = (
+    *("vocab_size", "layers", "hidden", "embedding", "steps"),
+    *("batch_size", "seq_len", "sample_length", "threads"),
+)
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|steps?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How often something happens: every so many seconds or every so many steps."""
+
+    seconds: float | None = None
+    steps: int | None = None
+
+    @classmethod
+    def parse(cls, text: str, name: str) -> "Interval":
+        """An interval such as "30s", "500steps" or "500" (steps).
+
+        Raises:
+            OptionError: the text is none, or not above zero.
+
+        >>> Interval.parse("30s", "save-every")
+        Interval(seconds=30.0, steps=None)
+        """
+        number, unit = match.groups() if (match := _INTERVAL.fullmatch(text.strip())) else (0, "")
+        value, is_seconds = float(number), unit == "s"
+        if not 0 < value < math.inf or not (is_seconds or value.is_integer()):
+            raise OptionError(f"{name} must be like 30s or 500steps, above zero, got {text!r}")
+        return cls(seconds=value) if is_seconds else cls(steps=int(value))
+
+    def in_steps(self, seconds_per_step: float) -> int:
+        """The interval in steps, at least 1."""
+        if self.steps is not None:
+            return self.steps
+        return max(1, round((self.seconds or 0) / seconds_per_step))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What a user may say about a training; None leaves the choice to the recipe.
+
+    Units: minutes of wall clock for the whole command, shares in [0, 1), `prompt` any text,
+    `save_every` and `sample_every` as in `Interval.parse`, `temps` temperatures >= 0.
+
+    Raises:
+        OptionError: a value breaks its rule.
+    """
+
+    tokenizer: str = "char"
+    vocab_size: int | None = None
+    val_fraction: float | None = None
+    test_fraction: float = 0.0
+    size: str = "auto"
+    cell: str | None = None
+    layers: int | None = None
+    hidden: int | None = None
+    embedding: int | None = None
+    dropout: float | None = None
+    token_dropout: float | None = None
+    input_dropout: float | None = None
+    layer_dropout: float | None = None
+    output_dropout: float | None = None
+    state_dropout: float | None = None
+    minutes: float | None = None
+    epochs: float | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    seq_len: int | None = None
+    learning_rate: float | None = None
+    optimizer: str | None = None
+    weight_decay: float | None = None
+    grad_clip: float | None = None
+    save_every: str = "30s"
+    sample_every: str = "20s"
+    temps: tuple[float, ...] = (0.5, 0.8, 1.0)
+    prompt: str = ""
+    sample_length: int = 200
+    seed: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("size", self.size, SIZES)
+        _one_of("cell", self.cell, CELLS)
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("tokenizer", self.tokenizer, ("char", "jamo", "byte", "subword"))
+        _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
+        _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
+        for name in _COUNTS:
+            _at_least(name, getattr(self, name), 1)
+        if not 0 <= self.seed < 2**64:
+            raise OptionError(f"seed must be in [0, 2**64), got {self.seed}")
+        for name in ("minutes", "epochs", "learning_rate", "grad_clip"):
+            _above(name, getattr(self, name), 0)
+        _at_least("weight_decay", self.weight_decay, 0)
+        for name in ("dropout", "token_dropout", *_DROPOUTS):
+            _share(name, getattr(self, name))
+        split_text(0, self.val_fraction, self.test_fraction)
+        budgets = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]
+        if len(budgets) > 1:
+            raise OptionError(f"give one of --minutes, --epochs and --steps, got {len(budgets)}")
+        if not self.temps or any(not 0 <= t < math.inf for t in self.temps):
+            raise OptionError(f"temps must be numbers >= 0, got {self.temps}")
+        for name in ("save_every", "sample_every"):
+            Interval.parse(getattr(self, name), option_name(name))
+
+
+def option_name(field: str) -> str:
+    """A field as it is spelled on the command line.
+
+    >>> option_name("batch_size")
+    'batch-size'
+    """
+    return field.replace("_", "-")
+
+
+def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        rule = ", ".join(allowed)
+        raise OptionError(f"{option_name(name)} must be one of {rule}, got {value!r}")
+
+
+def _at_least(name: str, value: float | None, least: float) -> None:
+    if value is not None and not least <= value < math.inf:
+        raise OptionError(f"{option_name(name)} must be >= {least}, got {value}")
+
+
+def _above(name: str, value: float | None, bound: float) -> None:
+    if value is not None and not bound < value < math.inf:
+        raise OptionError(f"{option_name(name)} must be > {bound}, got {value}")
+
+
+def _share(name: str, value: float | None) -> None:
+    if value is not None and not 0 <= value < 1:
+        raise OptionError(f"{option_name(name)} must be in [0, 1), got {value}")

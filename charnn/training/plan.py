@@ -1,0 +1,138 @@
+"""How many steps a training takes and what happens when: the plan, and what follows from it.
+
+Fitting a plan into a number of minutes is left to planning.py.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from charnn.errors import OptionError
+from charnn.training.options import Interval, TrainOptions
+from charnn.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many steps are taken and what happens after every so many of them.
+
+    Attributes:
+        total_steps: the length of the schedule.
+        steps_per_epoch: steps that make one pass over the training part.
+        warmup_steps: steps in which the learning rate rises.
+        log_every: a step record, in steps; so are the other intervals.
+        patience: evaluations without a better one before training ends; None never ends early.
+        seconds: the wall clock the plan was made for, if any.
+        first_step: where the plan begins (more of a finished run begins behind its end).
+    """
+
+    total_steps: int
+    steps_per_epoch: int
+    warmup_steps: int
+    log_every: int
+    validate_every: int
+    sample_every: int
+    save_every: int
+    patience: int | None = None
+    seconds: float | None = None
+    first_step: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Plan":
+        """The plan that `to_json` made.
+
+        Raises:
+            OptionError: a field is missing or of the wrong kind.
+        """
+        try:
+            values = {field.name: data[field.name] for field in fields(cls)}
+        except KeyError as error:
+            raise OptionError(f"plan is incomplete: {error}") from None
+        for name, value in values.items():
+            _check_planned(name, value)
+        return cls(**values)
+
+
+def make_plan(
+    options: TrainOptions,
+    recipe: Recipe,
+    windows_per_epoch: int,
+    total_steps: int,
+    seconds_per_step: float,
+    *,
+    validations: int = 25,
+    seconds: float | None = None,
+) -> Plan:
+    """Lay out a training of `total_steps` steps; intervals in seconds become steps.
+
+    Args:
+        options: for the intervals the user asked for.
+        recipe: for the warm-up.
+        windows_per_epoch: steps of one epoch.
+        total_steps: how many steps to take.
+        seconds_per_step: measured, or `nominal_seconds_per_step`.
+        validations: how many to make.
+        seconds: the wall clock the plan is for.
+    """
+    ends_early = options.minutes is None and options.epochs is None and options.steps is None
+    return Plan(
+        total_steps=total_steps,
+        steps_per_epoch=windows_per_epoch,
+        warmup_steps=round(recipe.warmup * total_steps),
+        log_every=max(1, min(round(0.5 / seconds_per_step), total_steps // 100)),
+        validate_every=max(1, round(total_steps / validations)),
+        sample_every=Interval.parse(options.sample_every, "sample-every").in_steps(
+            seconds_per_step
+        ),
+        save_every=Interval.parse(options.save_every, "save-every").in_steps(seconds_per_step),
+        patience=validations // 4 if ends_early else None,
+        seconds=seconds,
+    )
+
+
+def planned_steps(options: TrainOptions, windows_per_epoch: int) -> int | None:
+    """The steps that --steps or --epochs ask for; None where the time decides."""
+    if options.steps is not None:
+        return options.steps
+    if options.epochs is not None:
+        return max(1, round(options.epochs * windows_per_epoch))
+    return None
+
+
+def learning_rate_at(step: int, recipe: Recipe, plan: Plan) -> float:
+    """The learning rate of step number `step` (from 0).
+
+    Linear warm-up, then half a cosine down to zero.
+
+    Source: Loshchilov & Hutter 2017, arXiv:1608.03983.
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    done = step - plan.first_step
+    if done < plan.warmup_steps:
+        return recipe.learning_rate * (done + 1) / (plan.warmup_steps + 1)
+    length = max(1, plan.total_steps - plan.first_step - plan.warmup_steps)
+    share = min(1.0, (done - plan.warmup_steps) / length)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def ema_decay_at(step: int, recipe: Recipe) -> float:
+    """The decay of the weights' average after `step` updates: short at first, so it forgets."""
+    return min(recipe.ema, (1 + step) / (10 + step))
+
+
+def _check_planned(name: str, value: Any) -> None:
+    """Refuse a value that no plan has."""
+    optional = name in ("patience", "seconds")
+    if optional and value is None:
+        return
+    least = 0 if optional or name in ("warmup_steps", "first_step") else 1
+    kinds = (int, float) if name == "seconds" else (int,)
+    if type(value) not in kinds or not value >= least:
+        noun = "number" if name == "seconds" else "whole number"
+        nothing = " or nothing" if optional else ""
+        raise OptionError(f"plan: {name} must be a {noun} >= {least}{nothing}, got {value!r}")
