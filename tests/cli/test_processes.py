@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -119,6 +120,14 @@ def test_the_checkpoint_is_that_of_the_last_step(
     assert f"checkpoint at step {steps[0]}\n" in said
 
 
+def keep_writing(pipe: IO[bytes]) -> None:
+    """Write a little text now and then, until nobody reads it any more."""
+    with contextlib.suppress(OSError, ValueError):
+        while True:
+            os.write(pipe.fileno(), "글이다. ".encode())
+            time.sleep(0.05)
+
+
 def test_before_there_is_anything_to_save_it_just_ends(tmp_path: Path) -> None:
     """Stdin is being read and never ends; nothing is left behind."""
     with start(
@@ -131,8 +140,12 @@ def test_before_there_is_anything_to_save_it_just_ends(tmp_path: Path) -> None:
         process.stdin.write("글이다. ".encode() * 500_000)
         process.stdin.flush()
         read_until(process.stderr, b"reading")
+        # A signal that comes just before a read that blocks is heeded when the read returns.
+        writer = threading.Thread(target=keep_writing, args=(process.stdin,), daemon=True)
+        writer.start()
         assert end(process, signal.SIGTERM) == 143
         assert b"Traceback" not in process.stderr.read()
+        writer.join()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
