@@ -47,12 +47,11 @@ def command(
     checkpoints: str,
 ) -> None:
     """Tell what TEXT costs a model, or the part of its own text that it was not trained on."""
-    from charnn.corpus.split import PARTS
+    from charnn.corpus.split import check_part
     from charnn.text.encodings import text_encoding
 
     text_encoding(encoding)
-    if part is not None and part not in PARTS:
-        raise OptionError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    check_part(part)
     if texts and part is not None:
         raise OptionError(f"--part is of the run's own text: leave out {texts[0]!r}, or --part")
     loaded = api.load(model, checkpoints=checkpoints)

@@ -76,3 +76,13 @@ def split_pieces(pieces: Iterable[Piece], split: Split) -> Iterator[tuple[str, i
             room[part] -= len(taken)
             start += len(taken)
             yield PARTS[part], document, taken
+
+
+def check_part(part: str | None) -> None:
+    """Refuse what names no part of a text; None leaves the choice open.
+
+    Raises:
+        OptionError: there is no such part.
+    """
+    if part is not None and part not in PARTS:
+        raise OptionError(f"part must be one of {', '.join(PARTS)}, got {part!r}")

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from charnn.corpus.accounting import Score
+from charnn.corpus.split import check_part
 from charnn.corpus.stream import encode_source
-from charnn.corpus.tokenizers import load_tokenizer
+from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.language_model import LanguageModel
 from charnn.records import Preparing
@@ -20,8 +21,6 @@ from charnn.text.reading import open_texts
 from charnn.training.device import choose_device
 from charnn.training.evaluation import evaluate
 from charnn.training.saved import Text, stream_of
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +70,12 @@ def score_part(
         OptionError: there is no such part, or it is empty.
         TextError: the run's tokens are gone, and so is its text.
     """
-    if part is not None and part not in PARTS:
-        raise OptionError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+    check_part(part)
     stream = stream_of(run, on_progress)
     name = part or ("test" if len(stream.part("test")) else "validation")
     if len(stream.part(name)) == 0:
         raise OptionError(f"run {run.name} has no {name} part: name another --part, or a text")
-    return _evaluation(run, name, stream.part(name), on_progress)
+    return _evaluation(run, name, stream.part(name), stream.tokenizer, on_progress)
 
 
 def score_text(
@@ -100,13 +98,14 @@ def score_text(
         chunks = list(encode_source(source, tokenizer))
     if not chunks:
         raise TextError(f"{source.name} has no text to score")
-    return _evaluation(run, "text", np.concatenate(chunks), on_progress)
+    return _evaluation(run, "text", np.concatenate(chunks), tokenizer, on_progress)
 
 
 def _evaluation(
     run: Run,
     part: str,
     tokens: NDArray[np.integer[Any]],
+    tokenizer: Tokenizer,
     on_progress: Callable[[Preparing], None] | None,
 ) -> Evaluation:
     def report(done: int) -> bool:
@@ -120,7 +119,7 @@ def _evaluation(
     weights = run.chosen(WEIGHTS).weights(shape)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     model.to(device.torch_device)
-    score = evaluate(model, tokens, load_tokenizer(run.path), device, on_progress=report)
+    score = evaluate(model, tokens, tokenizer, device, on_progress=report)
     if score is None:
         raise TextError(f"{part} was not scored to its end")
     return Evaluation(part, score, network=score)
