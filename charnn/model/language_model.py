@@ -5,16 +5,19 @@ torch (this takes the fused oneDNN and cuDNN paths); dropout is ours. Names and 
 weights are those of `shapes.py`; the same equations in NumPy are in `stepper.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from charnn.errors import OptionError
+from charnn.model.embedding import Embedding
 from charnn.model.shapes import ModelShape
 
 State = tuple[tuple[Tensor, ...], ...]
@@ -27,12 +30,17 @@ _MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 class Dropout:
     """Shares of units dropped in training, each in [0, 1).
 
+    One mask holds for a whole window, so that a unit is there or not for all its tokens; random
+    numbers for each token would take a tenth of the step.
+
     Attributes:
-        token: whole input tokens replaced by a zero embedding (Gal & Ghahramani 2016).
+        token: whole input tokens replaced by a zero embedding.
         input: units of the embedding.
         layer: units between layers.
         output: units of the last layer.
-        state: units of the carried h, one mask a window (takes a slower step-by-step loop).
+        state: units of the carried h (takes a slower step-by-step loop).
+
+    Source: Gal & Ghahramani 2016, arXiv:1512.05287.
 
     Raises:
         OptionError: a share is outside [0, 1).
@@ -57,6 +65,7 @@ class LanguageModel(nn.Module):
         shape: the sizes.
         dropout: the shares dropped while `model.training`.
         generator: source of the initial weights; torch's global one if None.
+        spelling: which jamo each token has; see `Embedding`.
 
     Source: Hochreiter & Schmidhuber 1997; tied output weights: Press & Wolf 2017,
     arXiv:1608.05859, Inan et al. 2017, arXiv:1611.01462.
@@ -67,11 +76,12 @@ class LanguageModel(nn.Module):
         shape: ModelShape,
         dropout: Dropout | None = None,
         generator: torch.Generator | None = None,
+        spelling: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape
         self.dropout = dropout or Dropout()
-        self.embedding = nn.Embedding(shape.vocab_size, shape.embedding_size)
+        self.embedding = Embedding(shape.vocab_size, shape.embedding_size, spelling)
         sizes = [shape.embedding_size] + [shape.hidden_size] * shape.num_layers
         self.layers = nn.ModuleList(
             _MODULES[shape.cell](below, above) for below, above in pairwise(sizes)
@@ -101,30 +111,67 @@ class LanguageModel(nn.Module):
         Returns:
             Logits (seq_len, batch, vocab_size) and the state behind the last token.
         """
-        hidden, state = self.features(tokens, state)
-        return self.logits(hidden), state
+        vectors = self.embedding.matrix()  # composed once for both ends
+        hidden, state = self._features(tokens, state, vectors)
+        return self._logits(hidden, vectors), state
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The last layer's output (seq_len, batch, hidden_size), dropout applied, and the state."""
-        drop = self.dropout
-        x = F.embedding(tokens, self.embedding.weight)  # (seq_len, batch, embedding)
-        if self.training and drop.token > 0:
-            x = x * _mask(x, drop.token, (*x.shape[:2], 1))
-        x = F.dropout(x, drop.input, self.training)
-        after: list[tuple[Tensor, ...]] = []
-        for index, (layer, start) in enumerate(zip(self.layers, state, strict=True)):
-            if index:
-                x = F.dropout(x, drop.layer, self.training)
-            x, end = self._run_layer(layer, x, start)
-            after.append(end)
-        return F.dropout(x, drop.output, self.training), tuple(after)
+        return self._features(tokens, state, self.embedding.matrix())
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., vocab_size) of last-layer outputs (..., hidden_size)."""
+        return self._logits(hidden, self.embedding.matrix())
+
+    def plain_parameters(self) -> dict[str, Tensor]:
+        """The weights that are saved and write, by the names of `weight_shapes`; no gradient."""
+        names = {name: p.detach() for name, p in self.named_parameters()}
+        names.pop("embedding.parts", None)
+        return names | {"embedding.weight": self.embedding.matrix().detach()}
+
+    @torch.no_grad()
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin from saved weights, named as `plain_parameters` names them.
+
+        Raises:
+            KeyError: one is missing or unknown.
+            RuntimeError: one has another shape.
+        """
+        own = dict(self.named_parameters())
+        own.pop("embedding.parts", None)
+        if unknown := set(weights) ^ set(own):
+            raise KeyError(min(unknown))
+        self.embedding.take(weights["embedding.weight"])
+        for name, parameter in own.items():
+            if name != "embedding.weight":
+                _copy(parameter, weights[name], name)
+
+    def _features(self, tokens: Tensor, state: State, vectors: Tensor) -> tuple[Tensor, State]:
+        drop = self.dropout
+        x = F.embedding(tokens, vectors)  # (seq_len, batch, embedding)
+        if self.training and drop.token > 0:
+            x = x * _mask(x, drop.token, (*x.shape[:2], 1))
+        x = self._drop(x, drop.input)
+        after: list[tuple[Tensor, ...]] = []
+        for index, (layer, start) in enumerate(zip(self.layers, state, strict=True)):
+            if index:
+                x = self._drop(x, drop.layer)
+            x, end = self._run_layer(layer, x, start)
+            after.append(end)
+        return self._drop(x, drop.output), tuple(after)
+
+    def _drop(self, x: Tensor, share: float) -> Tensor:
+        """Some units of x (seq_len, batch, size) set to zero for the whole window."""
+        if not self.training or share == 0:
+            return x
+        return x * _mask(x, share, (1, *x.shape[1:]))
+
+    def _logits(self, hidden: Tensor, vectors: Tensor) -> Tensor:
         if self.shape.projected:
             hidden = self.projection(hidden)
-        weight = self.embedding.weight if self.shape.tied else self.output.weight
-        return F.linear(hidden, weight, self.output.bias)
+        return F.linear(
+            hidden, vectors if self.shape.tied else self.output.weight, self.output.bias
+        )
 
     @torch.no_grad()
     def set_output_bias(self, counts: Tensor) -> None:
@@ -162,6 +209,12 @@ def layer_weights(layer: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias."""
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     return cast(tuple[Tensor, Tensor, Tensor, Tensor], tuple(getattr(layer, n) for n in names))
+
+
+def _copy(parameter: Tensor, value: Tensor, name: str) -> None:
+    if parameter.shape != value.shape:
+        raise RuntimeError(f"{name} has shape {tuple(value.shape)}")
+    parameter.copy_(value)
 
 
 def _mask(like: Tensor, share: float, size: Sequence[int]) -> Tensor:
@@ -218,7 +271,7 @@ def initialise(model: LanguageModel, generator: torch.Generator | None = None) -
     logits begin near unit size.
     """
     shape = model.shape
-    model.embedding.weight.normal_(0, shape.embedding_size**-0.5, generator=generator)
+    model.embedding.initialise(generator)
     for layer in model.layers:
         input_weight, recurrent_weight, input_bias, recurrent_bias = layer_weights(layer)
         for gate in input_weight.chunk(len(input_weight) // shape.hidden_size):

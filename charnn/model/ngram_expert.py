@@ -1,0 +1,139 @@
+"""The n-gram model as an `Expert`: what comes next, one token at a time."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charnn.model.ngram import Level, Ngram
+
+Tokens = NDArray[np.integer[Any]]
+Floats = NDArray[np.float32]
+Contexts = tuple[int, ...]
+"""The n-grams of length 1, 2, ... that end at a row's last token, as far as they were seen."""
+
+TABLE_BYTES = 16 << 20  # largest table of distributions behind one token
+
+
+class NgramExpert:
+    """Frozen counts that write.
+
+    Args:
+        ngram: the model; nothing of it is copied.
+    """
+
+    def __init__(self, ngram: Ngram) -> None:
+        self._ngram = ngram
+        self._levels = [_Lookup(level) for level in ngram.levels]
+        self._unigrams = ngram.unigrams.astype(np.float32)
+        fits = ngram.vocab_size**2 * 4 <= TABLE_BYTES
+        # A row is made when its token is first met: a start costs nothing.
+        self._table = np.empty((ngram.vocab_size,) * 2, np.float32) if fits else None
+        self._made: set[int] = set()
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
+        return self._ngram.vocab_size
+
+    def initial_state(self, batch_size: int) -> list[Contexts]:
+        """The state of `batch_size` rows that have read nothing."""
+        return [()] * batch_size
+
+    def step(self, tokens: Tokens, state: list[Contexts]) -> tuple[Floats, list[Contexts]]:
+        """Read one more token in every row; see `Expert.step`."""
+        after = self.follow(tokens, state)
+        return np.log(self.probs(after)), after
+
+    def read(self, tokens: Tokens, state: list[Contexts]) -> tuple[Floats, list[Contexts]]:
+        """Read many tokens in one row; see `Expert.read`."""
+        after = self.follow_all(tokens, state)
+        return np.log(self.probs(after)), after
+
+    def select(self, state: list[Contexts], rows: Sequence[int]) -> list[Contexts]:
+        """The state of the named rows in that order; a row may be named often or not at all."""
+        return [state[row] for row in rows]
+
+    def follow(self, tokens: Tokens, state: list[Contexts]) -> list[Contexts]:
+        """The state of every row behind one more token, (batch,)."""
+        return [self._behind(old, new) for old, new in zip(state, tokens.tolist(), strict=True)]
+
+    def follow_all(self, tokens: Tokens, state: list[Contexts]) -> list[Contexts]:
+        """The state of one row behind many tokens, (n,); only the last few matter."""
+        (contexts,) = state
+        for token in tokens[-self._ngram.order :].tolist():
+            contexts = self._behind(contexts, token)
+        return [contexts]
+
+    def probs(self, state: list[Contexts]) -> Floats:
+        """Probabilities of what comes next, (batch, vocab_size)."""
+        rows = np.empty((len(state), self.vocab_size), np.float32)
+        for row, contexts in zip(rows, state, strict=True):
+            self._blend(contexts, row)
+        return rows
+
+    def _behind(self, contexts: Contexts, token: int) -> Contexts:
+        longer = [token]
+        for level, context in zip(self._levels[1:-1], contexts, strict=False):
+            entry = level.entry(context, token)
+            if entry < 0:
+                break  # what was never seen was never seen behind anything else
+            longer.append(entry)
+        return tuple(longer) if self._ngram.order > 1 else ()
+
+    def _blend(self, contexts: Contexts, row: Floats) -> None:
+        """Write the distribution behind these contexts into a row, (vocab_size,)."""
+        if not contexts:
+            row[:] = self._unigrams
+            return
+        weight, parts = 1.0, []
+        for length in range(len(contexts), 1, -1):
+            level, context = self._levels[length], contexts[length - 1]
+            parts.append((level, context, weight))
+            weight *= level.backoffs.item(context)
+        np.multiply(self._behind_one(contexts[0]), np.float32(weight), out=row)
+        for level, context, weight in parts:
+            level.add(context, weight, row)
+
+    def _behind_one(self, token: int) -> Floats:
+        """The distribution behind a single token, (vocab_size,)."""
+        if self._table is None:
+            return self._bigram(token)
+        if token not in self._made:
+            self._table[token] = self._bigram(token)
+            self._made.add(token)
+        row: Floats = self._table[token]
+        return row
+
+    def _bigram(self, token: int) -> Floats:
+        if len(self._levels) == 1:
+            return self._unigrams
+        level = self._levels[1]
+        row = self._unigrams * np.float32(level.backoffs.item(token))
+        level.add(token, 1.0, row)
+        return row
+
+
+class _Lookup:
+    """One level, for looking up single n-grams quickly."""
+
+    def __init__(self, level: Level) -> None:
+        self.backoffs = level.backoffs
+        self._tokens = level.tokens
+        self._shares = level.shares
+        # Single items of these come four times as fast as those of an array.
+        self._tokens_view = np.ascontiguousarray(level.tokens).data
+        self._starts = np.ascontiguousarray(level.starts).data
+
+    def entry(self, context: int, token: int) -> int:
+        """The n-gram that a token makes of a context; -1 if it was never seen."""
+        end = self._starts[context + 1]
+        place = bisect_left(self._tokens_view, token, self._starts[context], end)
+        return place if place < end and self._tokens_view[place] == token else -1
+
+    def add(self, context: int, weight: float, row: Floats) -> None:
+        """Add the shares of a context's tokens to a row, (vocab_size,)."""
+        own = slice(self._starts[context], self._starts[context + 1])
+        row[self._tokens[own]] += self._shares[own] * np.float32(weight)
