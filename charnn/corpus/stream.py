@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.corpus.scratch import ScratchFolder
 from charnn.corpus.split import PARTS, Split, split_pieces, split_text
 from charnn.corpus.tokenizers import (
     Tokenizer,
@@ -95,6 +95,7 @@ def prepare_stream(
     validation_fraction: float | None = None,
     test_fraction: float = 0.0,
     progress: Progress | None = None,
+    refuse: Callable[[str], None] | None = None,
 ) -> tuple[TokenStream, tuple[str, ...]]:
     """Turn a text into a token stream, or find the one that was made of the same text before.
 
@@ -107,6 +108,7 @@ def prepare_stream(
         validation_fraction: see `split_text`.
         test_fraction: see `split_text`.
         progress: told how far slow steps are.
+        refuse: told the SHA-256 of the text before anything is written; may raise an error.
 
     Returns:
         The stream, and what was met while reading, a line each.
@@ -119,6 +121,8 @@ def prepare_stream(
     """
     report = progress or _ignore
     survey = source.survey(lambda done, total: report(Preparing("reading", done, total, "bytes")))
+    if refuse:
+        refuse(survey.sha256)
     split = split_text(survey.characters, validation_fraction, test_fraction)
     _check_length(survey, split, validation_fraction)
     made_by = tokenizer.fingerprint if tokenizer else f"{kind} {vocab_size}"
@@ -220,10 +224,10 @@ class _StreamWriter:
         self._report = report
         self._characters = characters
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            self._folder = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=cache))
+            self._scratch = ScratchFolder(cache, key)
         except OSError as error:
             raise StreamError(f"cannot write tokens to {cache}: {error.strerror}") from None
+        self._folder = self._scratch.path
         self._sha256 = hashlib.sha256()
 
     def write(self, pieces: Iterable[tuple[str, int, str]]) -> dict[str, Part]:
@@ -268,7 +272,7 @@ class _StreamWriter:
             raise StreamError(f"cannot write {self._target}: {error.strerror}") from None
 
     def close(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.close()
 
     def _append(self, file: BinaryIO, tokens: NDArray[np.integer]) -> None:
         data = np.ascontiguousarray(tokens, dtype=self._tokenizer.dtype).data.cast("B")

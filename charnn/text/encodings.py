@@ -48,6 +48,7 @@ _NOT_CHARACTER_SETS: Final = frozenset(
 # Japanese text can be read as rare syllables of it, but not as EUC-KR.
 _LIKELIER: Final = ("utf_8", "euc_kr", "cp1252")
 
+_CUT_BYTES: Final = 1 << 10  # a sample this long may have been cut out of a file
 _SAMPLE_BYTES: Final = 1 << 14
 _SAMPLE_BEFORE: Final = 1 << 11  # of which before the bad byte; a multiple of 4 keeps UTF-32 whole
 
@@ -143,7 +144,7 @@ def likely_encoding(sample: bytes) -> str | None:
     """
     from charset_normalizer import from_bytes  # noqa: PLC0415  # only a failed read needs it
 
-    matches = from_bytes(sample)
+    matches = from_bytes(_without_half_character(sample))
     best = matches.best()
     if best is None:
         return None
@@ -158,6 +159,16 @@ def likely_encoding(sample: bytes) -> str | None:
         name = next((likelier for likelier in _LIKELIER if likelier in fits), name)
     # CP949 is EUC-KR and more: what is EUC-KR in a sample may be CP949 further on.
     return "cp949" if name == "euc_kr" else name.replace("_", "-")
+
+
+def _without_half_character(sample: bytes) -> bytes:
+    """A sample that does not end within a character, cut behind its last space or line feed.
+
+    No character of several bytes in a legacy encoding has these in it. A short sample is whole.
+    """
+    if len(sample) < _CUT_BYTES or 0 in sample:
+        return sample
+    return sample[: max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1] or sample
 
 
 def _with_byte_order(encoding: str, head: bytes) -> str:

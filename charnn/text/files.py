@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from charnn.errors import OptionError, TextError
+from charnn.text.fetch.catalogue import bringing
 
 _STDIN_NAME: Final = "-"
 
@@ -62,6 +63,8 @@ def find_files(texts: Sequence[str | Path], suffixes: Sequence[str]) -> list[Tex
 def unreadable(shown: str, error: OSError) -> TextError:
     """The error for a file that the system refuses to open or read."""
     if isinstance(error, FileNotFoundError):
+        if command := bringing(shown):
+            return TextError(f"{shown} does not exist: {command!r} brings it")
         return TextError(f"{shown} does not exist: check its path")
     return TextError(
         f"{shown} cannot be read ({error.strerror}): check what it is and who may read it"

@@ -1,6 +1,7 @@
 """Temporary copies of stdin and pipes, which can be read only once but are needed more often."""
 
 import os
+import select
 import sys
 import tempfile
 import weakref
@@ -14,6 +15,7 @@ from charnn.text.encodings import HEAD_BYTES, refuse_binary
 from charnn.text.files import STDIN, TextFile, unreadable
 
 _BLOCK_BYTES: Final = 1 << 20
+_PATIENCE: Final = 0.2  # seconds; a signal that comes just before a read blocks waits so long
 
 Progress = Callable[[int, int | None], None]
 
@@ -99,7 +101,7 @@ def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None
     path = Path(name)
     try:
         with os.fdopen(handle, "wb") as copy:
-            while block := stream.read(_BLOCK_BYTES):
+            while block := _read(stream):
                 if copy.tell() == 0:  # an endless /dev/zero must not fill the disk
                     refuse_binary(shown, block[:HEAD_BYTES], encoding)
                 copy.write(block)
@@ -109,6 +111,27 @@ def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None
         path.unlink(missing_ok=True)
         raise
     return path
+
+
+def _read(stream: BinaryIO) -> bytes:
+    """What comes next; b"" at the end.
+
+    A read that waits for data would not heed a signal that came just before it, so it is only
+    begun when there is something to read.
+    """
+    if os.name == "posix" and (descriptor := _descriptor(stream)) is not None:
+        while not select.select([descriptor], [], [], _PATIENCE)[0]:
+            pass  # signals are heeded here
+        at_once: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        return at_once(_BLOCK_BYTES)
+    return stream.read(_BLOCK_BYTES)
+
+
+def _descriptor(stream: BinaryIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (AttributeError, OSError, ValueError):  # no file at all, such as io.BytesIO
+        return None
 
 
 def _remove(paths: dict[TextFile, Path]) -> None:

@@ -162,6 +162,16 @@ def test_likely_encoding_of_short_texts(text: str, encoding: str) -> None:
     assert likely_encoding(text.encode(encoding)) == encoding
 
 
+@pytest.mark.parametrize("encoding", ["cp949", "johab", "gb18030"])
+@pytest.mark.parametrize("size", range(4096, 4100))
+def test_a_sample_may_end_within_a_character(encoding: str, size: int) -> None:
+    """However the sample is cut out of the file, its encoding is known."""
+    text = {
+        "gb18030": "我们希望它能够被正确识别。\n",
+    }.get(encoding, "경성학교 영어 교사 이형식은 땀을 흘리면서 안동 김장로의 집으로 간다.\n")
+    assert likely_encoding((text * 500).encode(encoding)[:size]) == encoding
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

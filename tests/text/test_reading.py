@@ -2,6 +2,8 @@ import hashlib
 import io
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -263,6 +265,52 @@ def test_stdin_that_is_no_text_leaves_nothing_behind(spools: Path) -> None:
     with pytest.raises(EncodingError, match=r"^stdin is not UTF-8 \(byte 0xFF at offset 1\)"):
         open_texts(["-"], stdin=io.BytesIO(b"a\xff")).survey()
     assert list(spools.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs select on pipes")
+def test_a_signal_is_heeded_while_stdin_has_nothing_to_read() -> None:
+    """Also one that came before the read was begun: the handler runs before the next wait."""
+
+    class StopError(Exception):
+        pass
+
+    def stop(number: int, frame: object) -> None:
+        raise StopError
+
+    reading, writing = os.pipe()
+    before = signal.signal(signal.SIGALRM, stop)
+    real, waits = select.select, []
+
+    def late(*arguments: object) -> object:
+        waits.append(arguments[-1])
+        if len(waits) == 1:  # as if it had come between the last look and the wait
+            threading.Timer(0, os.kill, (os.getpid(), signal.SIGALRM)).start()
+        return real(*arguments)
+
+    try:
+        with os.fdopen(reading, "rb") as stdin, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(select, "select", late)
+            os.write(writing, "글".encode())
+            with open_texts(["-"], stdin=stdin) as source, pytest.raises(StopError):
+                source.survey()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        os.close(writing)
+    assert all(0 < seconds <= 0.5 for seconds in waits)
+
+
+def test_stdin_in_small_pieces_is_read_whole() -> None:
+    reading, writing = os.pipe()
+    text = "바람이 분다. " * 50_000
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as pipe:
+            for start in range(0, len(text), 999):
+                pipe.write(text[start : start + 999].encode())
+
+    threading.Thread(target=write).start()
+    with os.fdopen(reading, "rb") as stdin, open_texts(["-"], stdin=stdin) as source:
+        assert "".join(piece for piece, _ in source.pieces()) == text
 
 
 def test_interrupted_stdin_leaves_nothing_behind(spools: Path) -> None:

@@ -33,6 +33,7 @@ class Tokenizer(ABC):
 
     Attributes:
         kind: "char", "jamo", "byte" or "subword".
+        vocab_sizes: the smallest and the largest vocabulary it may have, and why.
         vocab_size: V, number of tokens.
         boundary: the token between two documents, always 0; it decodes to nothing.
         initial_state: the state between two characters, where a text begins.
@@ -43,6 +44,7 @@ class Tokenizer(ABC):
     """
 
     kind: ClassVar[str]
+    vocab_sizes: ClassVar[tuple[int, int, str]]
     boundary: Final[int] = 0
     initial_state: Final[int] = int(State.START)
 
@@ -166,6 +168,11 @@ class Tokenizer(ABC):
         canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
+    @property
+    def vocabulary(self) -> tuple[Token, ...]:
+        """What each token is, the boundary first."""
+        return self._vocabulary
+
     @abstractmethod
     def _content(self) -> dict[str, Any]:
         """What `to_json` holds beside the head."""
@@ -188,15 +195,16 @@ class Tokenizer(ABC):
         return BulkDecoder(self._vocabulary)
 
 
-def check_vocab_size(vocab_size: int, smallest: int, largest: int, kind: str, why: str) -> None:
-    """Refuse a vocabulary that this kind of tokenizer cannot have.
+def check_vocab_size(kind: type[Tokenizer], vocab_size: int | None) -> None:
+    """Refuse a vocabulary that this kind of tokenizer cannot have; None leaves it to the text.
 
     Raises:
-        OptionError: vocab_size is outside [smallest, largest].
+        OptionError: vocab_size is outside the range of the kind.
     """
-    if not smallest <= vocab_size <= largest:
+    smallest, largest, why = kind.vocab_sizes
+    if vocab_size is not None and not smallest <= vocab_size <= largest:
         raise OptionError(
-            f"vocab-size must be in [{smallest}, {largest}] for the {kind} tokenizer ({why}), "
+            f"vocab-size must be in [{smallest}, {largest}] for the {kind.kind} tokenizer ({why}), "
             f"got {vocab_size}"
         )
 

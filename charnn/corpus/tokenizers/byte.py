@@ -1,7 +1,7 @@
 """The byte tokenizer: 256 bytes of UTF-8 and the boundary. It has nothing to learn."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -9,8 +9,6 @@ from charnn.corpus.tokenizers.base import Pieces, Tokenizer, check_vocab_size
 from charnn.corpus.tokenizers.blocks import Progress
 from charnn.corpus.tokenizers.spelling import Tokens
 from charnn.corpus.tokenizers.tokens import byte_token
-
-_VOCAB_SIZE: Final = 257
 
 
 class ByteTokenizer(Tokenizer):
@@ -21,6 +19,7 @@ class ByteTokenizer(Tokenizer):
     """
 
     kind: ClassVar[str] = "byte"
+    vocab_sizes: ClassVar[tuple[int, int, str]] = (257, 257, "256 bytes, boundary")
 
     def __init__(self) -> None:
         super().__init__([byte_token(byte) for byte in range(256)])
@@ -35,8 +34,7 @@ class ByteTokenizer(Tokenizer):
             OptionError: vocab_size is not 257.
         """
         del pieces, progress
-        if vocab_size is not None:
-            check_vocab_size(vocab_size, _VOCAB_SIZE, _VOCAB_SIZE, cls.kind, "256 bytes, boundary")
+        check_vocab_size(cls, vocab_size)
         return cls()
 
     @classmethod

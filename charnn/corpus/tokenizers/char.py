@@ -50,6 +50,10 @@ class CharTokenizer(Tokenizer):
 
     kind: ClassVar[str] = "char"
     keeps_syllables: ClassVar[bool] = True
+    vocab_sizes: ClassVar[tuple[int, int, str]] = (
+        *(_ALWAYS, CODE_POINTS),
+        "ASCII, parts of syllables, bytes and the boundary are always there",
+    )
 
     def __init__(self, characters: str) -> None:
         kept = self._checked(characters)
@@ -91,9 +95,7 @@ class CharTokenizer(Tokenizer):
             OptionError: vocab_size is too small for the tokens that are always there.
             TextError: a surrogate is in the text.
         """
-        if vocab_size is not None:
-            why = "ASCII, parts of syllables, bytes and the boundary are always there"
-            check_vocab_size(vocab_size, _ALWAYS, CODE_POINTS, cls.kind, why)
+        check_vocab_size(cls, vocab_size)
         counts = count_code_points(pieces(), progress)
         least = enough(counts) if min_count is None else min_count
         counts[:_ASCII] = 0

@@ -6,7 +6,7 @@ at before anything is read, and nothing in a file is believed that was not check
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,19 +38,26 @@ def save_tokenizer(tokenizer: Tokenizer, folder: str | Path) -> None:
         _write_whole(Path(folder) / name, content)
 
 
-def load_tokenizer(folder: str | Path) -> Tokenizer:
+def load_tokenizer(
+    folder: str | Path, read: Callable[[Path, int], bytes] | None = None
+) -> Tokenizer:
     """The tokenizer that `save_tokenizer` wrote into a folder.
+
+    Args:
+        folder: where it is.
+        read: gives the content of a file of at most so many bytes; None reads it from the disk.
 
     Raises:
         TokenizerError: a file is missing, damaged, of an unknown version or not a tokenizer.
     """
     path = Path(folder) / _JSON_FILE
-    data = _parse(path, _read(path, _JSON_MOST_BYTES))
+    read = read or _read
+    data = _parse(path, read(path, _JSON_MOST_BYTES))
     kind = _known_kind(path, data)
     files = {}
     if kind is SubwordTokenizer:
         model = path.with_name(MODEL_FILE)
-        files[MODEL_FILE] = _read(model, MOST_BYTES)
+        files[MODEL_FILE] = read(model, MOST_BYTES)
     try:
         tokenizer = kind.from_json(data, files)
     except TokenizerError as error:

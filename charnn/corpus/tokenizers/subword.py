@@ -78,6 +78,10 @@ class SubwordTokenizer(Tokenizer):
     """
 
     kind: ClassVar[str] = "subword"
+    vocab_sizes: ClassVar[tuple[int, int, str]] = (
+        *(SMALLEST_VOCAB_SIZE, FIRST_PIECE + MOST_PIECES),
+        "it holds 256 bytes and the boundary",
+    )
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self._model = write_model(pieces)
@@ -107,9 +111,8 @@ class SubwordTokenizer(Tokenizer):
             OptionError: vocab_size is outside [300, 65536].
             TextError: a surrogate is in the text, or sentencepiece cannot learn from it.
         """
+        check_vocab_size(cls, vocab_size)
         size = DEFAULT_VOCAB_SIZE if vocab_size is None else vocab_size
-        why = "it holds 256 bytes and the boundary"
-        check_vocab_size(size, SMALLEST_VOCAB_SIZE, FIRST_PIECE + MOST_PIECES, cls.kind, why)
         sample = _Sample()
         counts = count_code_points(sample.watch(pieces()), progress)
         least = enough(counts)

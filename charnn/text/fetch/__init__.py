@@ -1,0 +1,1 @@
+"""Works in the public domain, fetched by name from Wikisource."""
