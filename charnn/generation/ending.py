@@ -42,13 +42,29 @@ class Ending:
         self._last = ""
         self.reached = False
 
-    def push(self, piece: TextPiece) -> list[TextPiece]:
-        """The pieces that are now certain to belong to the text; sets `reached` at its end."""
-        if self._stop is None:
+    def push(self, piece: TextPiece, free: int = 0) -> list[TextPiece]:
+        """The pieces that are now certain to belong to the text; sets `reached` at its end.
+
+        Args:
+            piece: what was written.
+            free: from which of its characters on a stop text counts.
+        """
+        if self._stop is None or free >= len(piece.text):
             return self._limit([piece])
+        if free:
+            shown = self._limit([TextPiece(piece.text[:free], piece.bits)])
+            return shown + ([] if self.reached else self.push(TextPiece(piece.text[free:], 0.0)))
         pieces = self._limit(self._stop.push(piece))
         self.reached = self.reached or self._stop.met
         return pieces
+
+    def close(self, piece: TextPiece, free: int = 0) -> list[TextPiece]:
+        """The last pieces of a text that ends with this one, which may be empty."""
+        shown = self.push(piece, free) if piece.text else []
+        if not self.reached and self._stop is not None:
+            shown += self._limit(self._stop.release())
+        self.reached = True
+        return shown
 
     def _limit(self, pieces: list[TextPiece]) -> list[TextPiece]:
         """The pieces as far as the length goes."""
@@ -105,6 +121,11 @@ class _Stop:
             free -= len(self._held[0].text)
             shown.append(self._held.pop(0))
         return shown
+
+    def release(self) -> list[TextPiece]:
+        """What was held back, where nothing comes behind it."""
+        held, self._held = self._held, []
+        return held
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
-from charnn.errors import RunDamagedError
+from charnn.corpus.tokenizers import Tokenizer
+from charnn.model.mixture import Mixture
+from charnn.model.ngram_expert import NgramExpert
 from charnn.model.stepper import Expert, Stepper
 from charnn.runs.layout import TOKENIZER, WEIGHTS
+from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
 
 
@@ -23,8 +25,12 @@ class Writer(NamedTuple):
     note: str | None
 
 
-def load_writer(run: Run) -> Writer:
+def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
     """The best checkpoint of a run, checked, ready to write.
+
+    Args:
+        run: the run.
+        with_ngram: whether its n-gram model, if it has one, writes together with the network.
 
     Raises:
         RunNotFoundError: there is no checkpoint yet.
@@ -34,8 +40,8 @@ def load_writer(run: Run) -> Writer:
     config = run.config()
     checkpoint = run.chosen(WEIGHTS)
     checkpoint.run_file(TOKENIZER)
-    tokenizer = load_tokenizer(run.path)
-    if tokenizer.fingerprint != config.tokenizer["fingerprint"]:
-        raise RunDamagedError(f"{run.path}: the tokenizer is not the one the run was trained with")
-    expert = Stepper(config.model, checkpoint.weights(config.model))
+    tokenizer = run.tokenizer()
+    expert: Expert = Stepper(config.model, checkpoint.weights(config.model))
+    if with_ngram and (counts := read_ngram(run, checkpoint)) is not None:
+        expert = Mixture(expert, NgramExpert(counts), ngram_weight(checkpoint))
     return Writer(expert, tokenizer, checkpoint.note)

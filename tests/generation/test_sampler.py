@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from charnn.errors import OptionError, RunDamagedError
-from charnn.generation import sampler
+from charnn.generation import row, sampler
 from charnn.generation.filters import (
     apply_temperature,
     min_p_filter,
@@ -127,7 +127,7 @@ def test_the_repeat_penalty_looks_back_on_64_tokens(tokenizers, experts, monkeyp
         seen.append(recent.tolist())
         return repeat_penalty(logits, recent, penalty)
 
-    monkeypatch.setattr(sampler, "repeat_penalty", spy)
+    monkeypatch.setattr(row, "repeat_penalty", spy)
     expert = experts.script(byte.vocab_size, byte.encode("xyz" * 30).tolist())
     prompt = "".join(map(chr, range(33, 103)))
     text = write(expert, byte, prompt, length=80, repeat_penalty=1.01)

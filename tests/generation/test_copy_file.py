@@ -1,0 +1,136 @@
+"""The index of copies in a run's folder: kept, found, made again, refused."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import charnn
+from charnn.corpus.stream import prepare_stream
+from charnn.errors import OptionError, RunDamagedError
+from charnn.generation.copies import CopyIndex, index_tokens
+from charnn.generation.copy_file import COPIES, copies_arrays, copies_of, load_copies
+from charnn.runs.tensors import encode_tensors
+from charnn.text.reading import open_texts
+
+TEXT = "형식은 아모 말도 업시 先生을 보았다. 영채는 울었다.\n" * 20
+
+
+@pytest.fixture
+def stream(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    with open_texts((str(tmp_path / "text.txt"),)) as source:
+        return prepare_stream(source, tmp_path / ".streams", kind="jamo")[0]
+
+
+@pytest.fixture
+def run(tmp_path, stream):
+    corpus = {"sha256": stream.text_sha256, "stream": stream.key}
+    (tmp_path / "novel").mkdir()
+    return SimpleNamespace(
+        name="novel", path=tmp_path / "novel", config=lambda: SimpleNamespace(corpus=corpus)
+    )
+
+
+def keep(run, copies, sha256):
+    arrays = copies_arrays(copies, sha256)
+    (run.path / COPIES).write_bytes(b"".join(encode_tensors(arrays)))
+
+
+def same(left, right):
+    return len(left.tables) == len(right.tables) and all(
+        map(np.array_equal, left.tables, right.tables)
+    )
+
+
+def test_what_is_kept_is_found(run, stream):
+    copies, note = copies_of(stream)
+    assert note is None
+    keep(run, copies, stream.text_sha256)
+    assert same(load_copies(run), copies)
+
+
+def test_the_training_part_alone_counts(stream):
+    train = TEXT[: stream.parts["train"].characters]
+    (table,) = copies_of(stream)[0].tables
+    tokens = stream.tokenizer.encode(train)
+    assert np.array_equal(table, index_tokens(tokens, stream.tokenizer, len(train)))
+
+
+def test_without_a_file_it_is_made_of_the_tokens(run, stream):
+    assert same(load_copies(run), copies_of(stream)[0])
+
+
+def test_without_file_and_tokens_it_is_said(run, stream):
+    (stream.folder / "stream.json").unlink()
+    with pytest.raises(OptionError) as error:
+        load_copies(run)
+    assert str(error.value) == (
+        "max_copy needs to know the training text, and run novel has neither copies.safetensors "
+        "nor its tokens any more: leave max_copy out, or train again"
+    )
+
+
+def test_the_text_of_the_run_before_counts_too(run, stream):
+    earlier = CopyIndex([np.full(8, 255, np.uint8), np.full(16, 1, np.uint8)])
+    keep(run, earlier, stream.text_sha256)
+    copies, note = copies_of(stream, run)
+    assert note is None
+    assert same(copies, CopyIndex([copies.tables[0], *earlier.tables]))
+    (run.path / COPIES).unlink()
+    (stream.folder / "stream.json").unlink()
+    copies, note = copies_of(stream, run)
+    assert len(copies.tables) == 1
+    assert note == "max-copy will not know what run novel was trained on: it has no index"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"table.0": np.ones(8, np.uint8)}, "was altered: restore it from a copy, or delete it"),
+        (
+            {"text": np.zeros(32, np.uint8)},
+            "belongs to another run: restore it from a copy, or delete it",
+        ),
+        ({"more": np.zeros(1)}, "is damaged: it is no index of copies; delete it"),
+        ({"table.0": np.ones(8)}, "is damaged: it is no index of copies; delete it"),
+        ({"table.0": np.ones(0, np.uint8)}, "is damaged: it is no index of copies; delete it"),
+    ],
+)
+def test_what_is_no_index_of_this_run_is_refused(run, stream, changes, message):
+    arrays = copies_arrays(copies_of(stream)[0], stream.text_sha256) | changes
+    (run.path / COPIES).write_bytes(b"".join(encode_tensors(arrays)))
+    with pytest.raises(RunDamagedError) as error:
+        load_copies(run)
+    assert str(error.value) == f"{run.path / COPIES} {message}"
+
+
+def test_any_flipped_bit_of_the_tables_is_noticed(run, stream):
+    keep(run, copies_of(stream)[0], stream.text_sha256)
+    path = run.path / COPIES
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) - 1, len(data) - 200, -17):
+        data[at] ^= 4
+        path.write_bytes(data)
+        with pytest.raises(RunDamagedError):
+            load_copies(run)
+        data[at] ^= 4
+
+
+def test_a_file_without_an_end_is_refused(run, stream):
+    keep(run, copies_of(stream)[0], stream.text_sha256)
+    path = run.path / COPIES
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(RunDamagedError):
+        load_copies(run)
+
+
+def test_a_trained_run_knows_its_text(written):
+    assert (written / COPIES).is_file()
+    model = charnn.load(written)
+    training = (written.parents[1] / "story.txt").read_text("utf-8")[:2700]
+    prompt = training[100:130]
+    text = model.generate(prompt, max_copy=10, length=300, seed=1)
+    assert len(text) == 300
+    whole = prompt + text
+    assert not any(whole[end - 11 : end] in training for end in range(31, len(whole) + 1))
