@@ -16,6 +16,7 @@ from charnn.errors import RunError, RunNotFoundError
 from charnn.model.shapes import parameter_count
 from charnn.runs.checkpoints import open_manifest
 from charnn.runs.config import RunConfig
+from charnn.runs.files import is_archive
 from charnn.runs.layout import CONFIG, MANIFEST, SLOTS
 from charnn.runs.lock import Holder, holder
 from charnn.runs.manifest import Manifest
@@ -32,14 +33,15 @@ class RunSummary:
 
     Attributes:
         name: what it is called.
-        path: its folder.
+        path: its folder, or the file it was exported to.
         problem: what is wrong with it, in a sentence.
         corpus: the name of its text.
         tokenizer: the kind of its tokenizer.
         size: layers x units and cell, such as "2x512 lstm".
         parameters: trained numbers of its network.
         step: of its newest checkpoint; None before the first.
-        bits_per_char: of its best checkpoint.
+        bits_per_char: of its best checkpoint, as it was scored when it was chosen.
+        best_step: of its best checkpoint; None before the first.
         saved: when its newest checkpoint was saved, in seconds since 1970.
         holder: the process that trains it now.
     """
@@ -53,6 +55,7 @@ class RunSummary:
     parameters: int | None = None
     step: int | None = None
     bits_per_char: float | None = None
+    best_step: int | None = None
     saved: float | None = None
     holder: Holder | None = None
 
@@ -80,7 +83,7 @@ def list_runs(checkpoints: Path) -> list[RunSummary]:
 
 def summarise(run: Run) -> RunSummary:
     """The run in a line, whatever state it is in."""
-    summary = RunSummary(_clean(run.name), run.path, holder=holder(run.path))
+    summary = RunSummary(_plain(run.name), run.path, holder=holder(run.path))
     problems = []
     try:
         summary = _with_config(summary, run.config())
@@ -112,18 +115,24 @@ def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSu
     if not manifests:
         return summary
     newest = max(manifests, key=lambda manifest: (manifest.saved, manifest.step))
-    best = [manifest.scores.get(_BITS) for manifest in manifests if manifest.slot == "best"]
+    best = [manifest for manifest in manifests if manifest.slot == "best"]
     return replace(
         summary,
         step=newest.step,
         saved=newest.saved,
-        bits_per_char=best[0] if best else None,
+        bits_per_char=best[0].scores.get(_BITS) if best else None,
+        best_step=best[0].step if best else None,
     )
 
 
 def _clean(text: str) -> str:
-    """The text cut to a line's worth, without lone surrogates (the view sees to the rest)."""
-    return text[:_TEXT].encode("utf-8", "replace").decode()
+    """A stranger's text cut to a line's worth, and plain."""
+    return _plain(text[:_TEXT])
+
+
+def _plain(text: str) -> str:
+    """The text without lone surrogates (the view sees to the rest)."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def find_run(checkpoints: Path, model: str | os.PathLike[str] | None = None) -> Run:
@@ -142,15 +151,18 @@ def find_run(checkpoints: Path, model: str | os.PathLike[str] | None = None) -> 
     text = os.fspath(model)
     paths = _candidates(checkpoints, text)
     for path in paths:
-        if _is_file(path / CONFIG):
+        if _is_file(path / CONFIG) or is_archive(path):
             return Run(path)
     for path in paths:
         if _is_file(path / MANIFEST) and _is_file(path.parent / CONFIG):
             raise RunNotFoundError(
                 f"{str(path)!r} is a checkpoint, not a run: give the folder that holds it"
             )
-    found = [path for path in paths if _mode(path) is not None]
-    reason = "has no config.json" if found else "is not there"
+    reason = "is not there"
+    if found := [path for path in paths if _mode(path) is not None]:
+        reason = "has no config.json"
+        if _is_file(found[0]):
+            reason = "is a file, but not one that 'charnn runs --export' wrote"
     raise RunNotFoundError(f"run {text[:_TEXT]!r} {reason}: {_ways_out(checkpoints, text)}")
 
 

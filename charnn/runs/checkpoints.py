@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from charnn.errors import RunDamagedError, RunNotFoundError
 from charnn.model.shapes import ModelShape
 from charnn.runs.documents import decode_json
+from charnn.runs.files import (
+    identity,
+    measure_file,
+    memory_limit,
+    read_aligned,
+    read_file,
+)
 from charnn.runs.layout import BOUND_FILES, PREVIOUS, WEIGHTS, Slot, check_slot
 from charnn.runs.manifest import Manifest, read_manifest
-from charnn.runs.storage import measure_file, memory_limit, read_file
+from charnn.runs.storage import Buffer
 from charnn.runs.tensors import (
     Array,
     decode_header,
@@ -42,7 +49,7 @@ class Checkpoint:
     folder: Path
     manifest: Manifest
     note: str | None
-    _contents: Mapping[str, bytearray] = field(repr=False)
+    _contents: Mapping[str, Buffer] = field(repr=False)
 
     @property
     def step(self) -> int:
@@ -55,7 +62,7 @@ class Checkpoint:
         Raises:
             RunDamagedError: the file was not read, or is not as the format says.
         """
-        return decode_tensors(self._data(name), str(self.folder / name))
+        return decode_tensors(self.content(name), str(self.folder / name))
 
     def document(self, name: str) -> dict[str, Any]:
         """The object in a .json file.
@@ -63,7 +70,7 @@ class Checkpoint:
         Raises:
             RunDamagedError: the file was not read, or is not readable JSON.
         """
-        return decode_json(self._data(name), str(self.folder / name))
+        return decode_json(self.content(name), str(self.folder / name))
 
     def weights(self, shape: ModelShape) -> dict[str, NDArray[np.float32]]:
         """The weights to evaluate and generate with, if they fit the network and are finite.
@@ -74,7 +81,7 @@ class Checkpoint:
         Raises:
             RunDamagedError: they are of another network, or not finite.
         """
-        return decode_weights(self._data(WEIGHTS), shape, str(self.folder / WEIGHTS))
+        return decode_weights(self.content(WEIGHTS), shape, str(self.folder / WEIGHTS))
 
     def run_file(self, name: str) -> bytearray:
         """A file of the run's own folder, proved to be the one this checkpoint was made with.
@@ -87,7 +94,12 @@ class Checkpoint:
             raise RunDamagedError(f"{self.folder} was made without {name}: it cannot be used")
         return read_file(path, memory_limit(), self.manifest.run_files[name])
 
-    def _data(self, name: str) -> bytearray:
+    def content(self, name: str) -> Buffer:
+        """The bytes of a file, as they are on disk.
+
+        Raises:
+            RunDamagedError: the file was not read.
+        """
         if name not in self._contents:
             raise RunDamagedError(f"{self.folder} has no {name}: it was saved for other uses")
         return self._contents[name]
@@ -124,11 +136,13 @@ def open_manifest(run: Path, slot: Slot) -> Manifest:
 
 def _open(folder: Path, slot: Slot, names: Collection[str] | None) -> Checkpoint:
     manifest = read_manifest(folder, slot)
-    limit, contents = memory_limit(), {}
+    limit = memory_limit()
+    contents: dict[str, Buffer] = {}
     for name in manifest.files if names is None else names:
         if name not in manifest.files:
             raise RunDamagedError(f"{folder} has no {name}")
-        contents[name] = read_file(folder / name, limit, manifest.files[name])
+        read = read_aligned if name.endswith(".safetensors") else read_file
+        contents[name] = read(folder / name, limit, manifest.files[name])
         limit -= len(contents[name])
         if name.endswith(".safetensors"):
             decode_header(contents[name], str(folder / name))
@@ -151,7 +165,7 @@ def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Re
     check_slot(slot)
     folder, previous = run / slot, run / (slot + PREVIOUS)
     for _ in range(_ATTEMPTS):
-        before = _identity(folder), _identity(previous)
+        before = identity(folder), identity(previous)
         reason, result = "", None
         try:
             return read(folder), None
@@ -162,7 +176,7 @@ def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Re
         except RunDamagedError as error:
             reason = f"{reason}; {error}"
         # A save that goes on meanwhile moves folders under the reader: then look again.
-        if before == (_identity(folder), _identity(previous)):
+        if before == (identity(folder), identity(previous)):
             break
     if result is not None:
         return result, f"{reason}: {previous.name}/, the checkpoint before it, is used instead"
@@ -174,11 +188,3 @@ def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Re
     raise RunDamagedError(
         f"run {run.name} has no good {slot} checkpoint ({reason}): restore it from a copy"
     )
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.lstat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

@@ -18,6 +18,13 @@ MAX_LAYERS = 256
 MAX_PARAMETERS = 1 << 31
 MAX_TEXT = 256
 _NETWORK = "network"
+_CORPUS: Mapping[str, type[Any]] = {
+    **dict.fromkeys(("name", "encoding", "document_separator", "sha256", "stream", "looks"), str),
+    **dict.fromkeys(("characters", "documents"), int),
+    "paths": list,
+    "parts": dict,
+}
+"""Types of what is known of a text; any of it may be missing, and other keys may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class RunConfig:
         return cls(
             charnn=_text(data, "charnn", where),
             created=_text(data, "created", where),
-            corpus=take(data, "corpus", dict, where),
+            corpus=_corpus(take(data, "corpus", dict, where), where),
             tokenizer=tokenizer,
             model=model,
             experts=_experts(take(data, "experts", list, where), where),
@@ -78,6 +85,17 @@ def _text(data: Mapping[str, Any], key: str, where: str) -> str:
     if len(text) > MAX_TEXT:
         raise RunDamagedError(f"{where}: {key} has {len(text):,} characters, at most {MAX_TEXT}")
     return text
+
+
+def _corpus(data: dict[str, Any], where: str) -> dict[str, Any]:
+    """What is said of the text, where it is said of the type that its readers count on."""
+    for key, kind in _CORPUS.items():
+        if data.get(key) is not None:
+            take(data, key, kind, where)
+    for number, path in enumerate(data.get("paths") or ()):
+        if not isinstance(path, str):
+            raise RunDamagedError(f"{where}: path {number} of the text must be a text")
+    return data
 
 
 def _experts(names: list[Any], where: str) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from charnn.errors import RunDamagedError, RunError
-from charnn.runs.storage import Buffer, Checksum, read_file, replace_file
+from charnn.runs.files import read_file
+from charnn.runs.storage import Buffer, Checksum, replace_file
 
 FORMAT = 1
 MAX_DOCUMENT_BYTES = 1 << 22  # parsed it may take a hundred times as much

@@ -6,6 +6,7 @@ a checkpoint knows how much of each file was there when it was taken, and resumi
 """
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import NoneType, TracebackType, UnionType
-from typing import Any, NamedTuple, Self, get_args, get_type_hints
+from typing import Any, BinaryIO, NamedTuple, Self, get_args, get_type_hints
 
 from charnn.errors import RunDamagedError, RunError
 from charnn.records import (
@@ -30,14 +31,20 @@ from charnn.records import (
     to_json,
 )
 from charnn.runs.documents import decode_json
+from charnn.runs.files import (
+    archive_of,
+    is_there,
+    memory_limit,
+    open_plain,
+    read_file,
+    reading,
+)
 from charnn.runs.layout import EVENTS, JOURNALS, METRICS, SAMPLES
 from charnn.runs.storage import (
     BLOCK_BYTES,
     EMPTY,
     Checksum,
     flush,
-    open_plain,
-    reading,
     write_all,
     writing,
 )
@@ -276,12 +283,18 @@ def read_journal(path: Path, start: int = 0) -> Iterator[Line]:
     Raises:
         RunDamagedError: it is no plain file, or a line is no record.
     """
-    if not os.path.lexists(path):
+    if not is_there(path):
         return
-    with os.fdopen(open_plain(path), "rb") as file, reading(path):
+    with _open_lines(path) as file, reading(path):
         end = file.seek(start)
         while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
             where, end = f"{path} at byte {end:,}", end + len(line)
             yield Line(decode_line(line, where), end)
     if len(line) == MAX_LINE_BYTES:
         raise RunDamagedError(f"{path} has a line of more than {MAX_LINE_BYTES:,} bytes")
+
+
+def _open_lines(path: Path) -> BinaryIO:
+    if archive_of(path) is None:
+        return os.fdopen(open_plain(path), "rb")
+    return io.BytesIO(read_file(path, memory_limit()))

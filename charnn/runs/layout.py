@@ -15,6 +15,7 @@ PLAN = "plan.json"
 TOKENIZER = "tokenizer.json"
 SUBWORD = "subword.model"
 NGRAM_PREFIX = "ngram."
+EXTRA_PREFIXES = (NGRAM_PREFIX, "copies.")  # files that a run may have beside its network
 BOUND_FILES = (CONFIG, TOKENIZER, SUBWORD)  # written once, and proved at every opening
 
 METRICS = "metrics.jsonl"
@@ -26,6 +27,7 @@ Slot = Literal["best", "last"]
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
+GRADIENTS = "gradients.safetensors"  # root mean squares in training: what adapting goes by
 
 LOCK = ".lock"
 
@@ -59,6 +61,24 @@ def check_file_name(name: str, where: str) -> str:
     if len(name) > 64 or not _FILE_NAME.fullmatch(name):
         raise RunDamagedError(f"{where} names a file {name[:80]!r}, which no run has")
     return name
+
+
+def belongs(name: str) -> bool:
+    """Whether a file or folder right in a run's folder is one that charnn puts there.
+
+    >>> belongs("last.prev"), belongs("ngram.safetensors"), belongs("notes.txt")
+    (True, True, False)
+    """
+    known = (*BOUND_FILES, PLAN, *JOURNALS, LOCK)
+    plain = name.removesuffix(NEW).removesuffix(OLD)
+    if plain in known or plain.removesuffix(PREVIOUS) in SLOTS:
+        return True
+    return plain.startswith(EXTRA_PREFIXES) and bool(_FILE_NAME.fullmatch(plain))
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is that of something half written or half thrown away."""
+    return name.endswith((NEW, OLD))
 
 
 def check_run_name(name: str) -> str:

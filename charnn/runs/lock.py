@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from charnn.errors import RunDamagedError, RunLockedError
+from charnn.errors import RunDamagedError, RunError, RunLockedError
 from charnn.runs.documents import read_json, take
+from charnn.runs.files import open_plain
 from charnn.runs.layout import LOCK
-from charnn.runs.storage import open_plain, write_all, writing
+from charnn.runs.storage import write_all, writing
 
 _MAX_BYTES = 4096
 _ATTEMPTS = 5
@@ -87,9 +88,14 @@ def lock_run(run: Path) -> Iterator[None]:
     Raises:
         RunLockedError: another process has it; the message names its pid and host.
         RunDamagedError: the lock file is a link or no plain file.
-        RunError: the system refused.
+        RunError: the system refused, or the run is an exported one.
     """
     path = run / LOCK
+    if run.is_file():
+        raise RunError(
+            f"{run} holds no training to go on with, only what it came to: begin a new run from "
+            f"it with --init-from {run}"
+        )
     with writing(str(path)):
         descriptor = _acquire(path)
     owner = os.getpid()

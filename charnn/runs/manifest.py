@@ -11,8 +11,9 @@ from typing import Any
 
 from charnn.errors import RunDamagedError
 from charnn.runs.documents import read_sealed, take
+from charnn.runs.files import MAX_FILE_BYTES, check_folder
 from charnn.runs.layout import JOURNALS, MANIFEST, check_file_name
-from charnn.runs.storage import MAX_FILE_BYTES, Checksum, check_folder
+from charnn.runs.storage import Checksum
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_ENTRIES = 64

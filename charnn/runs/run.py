@@ -1,20 +1,27 @@
-"""A run: the folder of one training, and the way to everything in it."""
+"""A run: the folder of one training, or the file it was exported to, and the way into it."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from numpy.typing import NDArray
+
+from charnn.corpus.tokenizers import Tokenizer, load_tokenizer, save_tokenizer
 from charnn.errors import RunDamagedError, RunExistsError, RunNotFoundError
 from charnn.records import Record
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint
 from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
 from charnn.runs.documents import read_sealed, take, unseal, write_sealed
+from charnn.runs.files import is_there, read_file
 from charnn.runs.journals import read_journal
-from charnn.runs.layout import CONFIG, PLAN, check_run_name, next_free_name
-from charnn.runs.storage import flush_folder, read_file, writing
+from charnn.runs.layout import CONFIG, NEW, PLAN, check_run_name, next_free_name
+from charnn.runs.storage import flush_folder, remove, write_file, writing
+from charnn.runs.tensors import encode_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class Run:
     """One training: its folder holds all there is of it.
 
     Attributes:
-        path: the folder.
+        path: the folder; or the file of an exported run, which is read in the same way.
     """
 
     path: Path
@@ -32,7 +39,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the run is called: the name of its folder."""
+        """What the run is called: the name of its folder or file."""
         return self.path.name or self.path.resolve().name
 
     def config(self) -> RunConfig:
@@ -45,6 +52,21 @@ class Run:
         path = self.path / CONFIG
         return RunConfig.from_json(read_sealed(path, MAX_CONFIG_BYTES), str(path))
 
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, proved to be the one the run was made with.
+
+        Raises:
+            RunDamagedError: a file of it is missing, or it is that of another run.
+            TokenizerError: it cannot be used.
+        """
+        expected = self.config().tokenizer["fingerprint"]
+        tokenizer = load_tokenizer(self.path, lambda path, most: bytes(read_file(path, most)))
+        if tokenizer.fingerprint != expected:
+            raise RunDamagedError(
+                f"{self.path}: the tokenizer is not the one the run was trained with"
+            )
+        return tokenizer
+
     def plan(self) -> dict[str, Any] | None:
         """The plan that training follows; None before it is fixed.
 
@@ -53,7 +75,7 @@ class Run:
             RunError: it is of a version that this charnn does not read.
         """
         path = self.path / PLAN
-        if not path.exists() and not path.is_symlink():
+        if not is_there(path):
             return None
         data = read_sealed(path)
         if take(data, "config", str, str(path)) != self._config_sha256():
@@ -119,13 +141,24 @@ class Run:
         return hashlib.sha256(data).hexdigest()
 
 
-def create_run(checkpoints: Path, name: str, config: RunConfig) -> Run:
-    """Make the folder of a new run, with its config.json.
+def create_run(
+    checkpoints: Path,
+    name: str,
+    config: RunConfig,
+    tokenizer: Tokenizer | None = None,
+    tensors: Mapping[str, Mapping[str, NDArray[Any]]] = MappingProxyType({}),
+) -> Run:
+    """Make the folder of a new run, with its config.json and its tokenizer.
+
+    It is made beside its place and moved there whole: a crash leaves all of it or nothing that
+    is called so.
 
     Args:
         checkpoints: the folder of runs; made if it is not there.
         name: what the run is called; nothing there may be called so.
         config: what the run is.
+        tokenizer: what its text was cut with.
+        tensors: arrays of further files that never change, by file name.
 
     Raises:
         OptionError: a run may not be called so.
@@ -136,16 +169,34 @@ def create_run(checkpoints: Path, name: str, config: RunConfig) -> Run:
     path = checkpoints / name
     data = config.to_json()
     RunConfig.from_json(data, CONFIG)
+    new = checkpoints / f".{name}.{os.getpid()}{NEW}"
     with writing(f"run {name}"):
         checkpoints.mkdir(parents=True, exist_ok=True)
+        check_free(checkpoints, name)
+        remove(new)
         try:
-            path.mkdir()
-        except FileExistsError:
-            raise _taken(checkpoints, name) from None
-    write_sealed(path / CONFIG, data)
-    with writing(f"run {name}"):
-        flush_folder(checkpoints)
+            new.mkdir()
+            write_sealed(new / CONFIG, data)
+            if tokenizer is not None:
+                save_tokenizer(tokenizer, new)
+            for file, arrays in tensors.items():
+                write_file(new / file, encode_tensors(arrays))
+            _move(new, path)
+            flush_folder(checkpoints)
+        except Exception:
+            with contextlib.suppress(OSError):
+                remove(new)
+            raise
     return Run(path)
+
+
+def _move(new: Path, path: Path) -> None:
+    flush_folder(new)
+    try:
+        new.rename(path)
+    except OSError:
+        check_free(path.parent, path.name)  # another process was faster
+        raise
 
 
 def check_free(checkpoints: Path, name: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from charnn.errors import OptionError, RunDamagedError
 from charnn.runs.documents import encode_json, seal
+from charnn.runs.files import measure_file
 from charnn.runs.layout import (
     BOUND_FILES,
     MANIFEST,
@@ -37,7 +38,6 @@ from charnn.runs.storage import (
     Checksum,
     flush_file,
     flush_folder,
-    measure_file,
     remove,
     write_file,
     writing,
@@ -142,8 +142,10 @@ def _rotate(folder: Path, keep: bool) -> None:
     name, run = folder.name, folder.parent
     old = run / (name + OLD)
     if keep:
-        remove(run / (name + PREVIOUS))
-        folder.rename(run / (name + PREVIOUS))
+        previous = run / (name + PREVIOUS)
+        if os.path.lexists(previous):  # put aside in one piece: nobody finds half of it
+            previous.rename(old)
+        folder.rename(previous)
     elif os.path.lexists(folder):
         folder.rename(old)
     (run / (name + NEW)).rename(folder)

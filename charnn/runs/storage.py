@@ -1,8 +1,7 @@
-"""Bytes that outlive a power cut, and bytes from folders that nobody vouches for.
+"""Bytes that outlive a power cut.
 
-Everything a run folder is changed by goes through here: writing ends with the data on the disk,
-reading refuses links and odd files, and never takes more memory than the file is long. What the
-bytes mean is left to the modules beside this one.
+Everything a run folder is changed by goes through here: writing ends with the data on the disk.
+Reading is left to files.py, what the bytes mean to the modules beside this one.
 """
 
 import contextlib
@@ -16,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from charnn.errors import RunDamagedError, RunError
-from charnn.runs.layout import NEW
+from charnn.errors import RunError
+from charnn.runs.layout import NEW, OLD
 
 if sys.platform == "darwin":
     import fcntl
@@ -25,11 +24,10 @@ if sys.platform == "darwin":
 Buffer = bytes | bytearray | memoryview
 
 BLOCK_BYTES = 1 << 22
-MAX_FILE_BYTES = 1 << 36
 # Zero where the system has no such flag (Windows).
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for ever
-_BINARY = getattr(os, "O_BINARY", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # opening a FIFO would wait for ever
+BINARY = getattr(os, "O_BINARY", 0)
 _REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -72,25 +70,6 @@ def writing(what: str) -> Iterator[None]:
         raise RunError(f"{what} cannot be written ({reason}): {remedy}") from error
 
 
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn an error of the system inside the block into a complaint about the file.
-
-    Raises:
-        RunDamagedError: the file is missing or cannot be read.
-        RunError: there is not enough memory for it.
-    """
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise RunDamagedError(f"{path} is missing") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RunDamagedError(f"{path} cannot be read ({reason})") from error
-    except MemoryError:
-        raise RunError(f"{path} does not fit into memory: close other programs") from None
-
-
 def write_file(path: Path, parts: Iterable[Buffer]) -> Checksum:
     """Write a file that was not there, and wait until the disk has it.
 
@@ -102,7 +81,7 @@ def write_file(path: Path, parts: Iterable[Buffer]) -> Checksum:
         OSError: the system refused; a part of the file may be left.
     """
     digest, length = hashlib.sha256(), 0
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW | BINARY
     descriptor = os.open(path, flags, 0o666)
     try:
         for part in parts:
@@ -157,7 +136,7 @@ def flush(descriptor: int) -> None:
 def flush_file(path: Path) -> None:
     """Wait until the disk has a file that somebody else has written, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDWR | _NO_FOLLOW | _NO_WAIT | _BINARY)
+        descriptor = os.open(path, os.O_RDWR | NO_FOLLOW | NO_WAIT | BINARY)
         try:
             flush(descriptor)
         finally:
@@ -179,6 +158,15 @@ def flush_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_whole(path: Path) -> None:
+    """Remove what `remove` does, so that a crash leaves all of it or nothing that is called so."""
+    old = path.with_name(path.name + OLD)
+    remove(old)
+    if os.path.lexists(path):
+        path.rename(old)
+        remove(old)
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link (not what it points to) or a folder; nothing if it is not there."""
     try:
@@ -189,96 +177,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def check_folder(path: Path) -> None:
-    """Refuse what is not a folder of its own.
-
-    Raises:
-        RunDamagedError: it is missing, a link, or no folder.
-    """
-    with reading(path):
-        mode = path.lstat().st_mode
-    if not stat.S_ISDIR(mode):
-        raise RunDamagedError(f"{path} is not a folder of its own")
-
-
-def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of an ordinary file; links, pipes and devices are refused unopened.
-
-    Raises:
-        RunDamagedError: it is missing, cannot be read, or is no plain file.
-    """
-    with reading(path):
-        mode = path.lstat().st_mode
-        if not stat.S_ISREG(mode):
-            raise RunDamagedError(f"{path} is not a plain file")
-        return os.open(path, flags | _NO_FOLLOW | _NO_WAIT | _BINARY)
-
-
-def read_file(path: Path, limit: int, expected: Checksum | None = None) -> bytearray:
-    """All bytes of a file, checked against what they should be.
-
-    The bytes are read, not mapped: a mapped file that somebody cuts short ends the process.
-
-    Args:
-        path: a plain file.
-        limit: most bytes to read.
-        expected: length and checksum it should have.
-
-    Raises:
-        RunDamagedError: missing, too long, no plain file, or not what was expected.
-        RunError: there is not enough memory for it.
-    """
-    with os.fdopen(open_plain(path), "rb", buffering=0) as file, reading(path):
-        length = os.fstat(file.fileno()).st_size
-        _check_length(path, length, limit, expected)
-        data = bytearray(length)
-        view = memoryview(data)
-        while view and (count := file.readinto(view)):
-            view = view[count:]
-    if view:
-        raise RunDamagedError(f"{path} was cut short while it was read")
-    if expected and hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise RunDamagedError(f"{path} was altered: its checksum differs from the manifest's")
-    return data
-
-
-def measure_file(path: Path, expected: Checksum | None = None) -> Checksum:
-    """The checksum of a file, read block by block.
-
-    Args:
-        path: a plain file.
-        expected: what it should be; a wrong length is refused before anything is read.
-
-    Raises:
-        RunDamagedError: missing, no plain file, or not what was expected.
-    """
-    digest, length, block = hashlib.sha256(), 0, bytearray(BLOCK_BYTES)
-    with os.fdopen(open_plain(path), "rb", buffering=0) as file, reading(path):
-        _check_length(path, os.fstat(file.fileno()).st_size, MAX_FILE_BYTES, expected)
-        while count := file.readinto(block):
-            digest.update(memoryview(block)[:count])
-            length += count
-    found = Checksum(length, digest.hexdigest())
-    if expected and found != expected:
-        raise RunDamagedError(f"{path} was altered: its checksum differs from the manifest's")
-    return found
-
-
-def _check_length(path: Path, length: int, limit: int, expected: Checksum | None) -> None:
-    if expected and length != expected.length:
-        raise RunDamagedError(
-            f"{path} was altered: it has {length:,} bytes, the manifest says {expected.length:,}"
-        )
-    if length > limit:
-        raise RunDamagedError(f"{path} is too large: {length:,} bytes, at most {limit:,} are read")
-
-
-def memory_limit() -> int:
-    """The most bytes to read at once: half of what the machine has, if it tells."""
-    try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return MAX_FILE_BYTES
-    return min(MAX_FILE_BYTES, machine // 2)

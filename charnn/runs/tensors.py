@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charnn.errors import RunDamagedError
 from charnn.model.shapes import ModelShape, weight_shapes
 from charnn.runs.documents import decode_json
+from charnn.runs.files import ALIGNMENT
 from charnn.runs.storage import Buffer
 
 Array = NDArray[Any]
@@ -27,7 +28,6 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSIONS = 8
 MAX_NUMBERS = 1 << 48
 _LENGTH_BYTES = 8
-_ALIGNMENT = 8
 _METADATA = "__metadata__"
 _DTYPES = {
     "BOOL": np.dtype("?"),
@@ -65,8 +65,9 @@ def encode_tensors(arrays: Arrays) -> Iterator[Buffer]:
         TypeError: an array is of another type.
         ValueError: the header would be longer than one that is read back.
     """
-    # Widest first keeps every array aligned to its own item size.
-    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    # What fills whole lines of ALIGNMENT bytes goes first, so that each of those begins at one;
+    # behind them widest first keeps every array aligned to its own item size.
+    order = sorted(arrays, key=lambda name: _place(name, arrays[name]))
     plain = [_plain(name, arrays[name]) for name in order]
     header, stop = {}, 0
     for name, array in zip(order, plain, strict=True):
@@ -77,12 +78,16 @@ def encode_tensors(arrays: Arrays) -> Iterator[Buffer]:
             "data_offsets": [start, stop],
         }
     text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _ALIGNMENT)
+    text += b" " * (-(_LENGTH_BYTES + len(text)) % ALIGNMENT)
     if len(text) > MAX_HEADER_BYTES:
         raise ValueError(f"the header of {len(order):,} tensors is too long: {len(text):,} bytes")
     yield len(text).to_bytes(_LENGTH_BYTES, "little")
     yield text
     yield from (array.reshape(-1).view(np.uint8).data for array in plain if array.size)
+
+
+def _place(name: str, array: Array) -> tuple[bool, int, str]:
+    return array.nbytes % ALIGNMENT != 0, -array.dtype.itemsize, name
 
 
 def _plain(name: str, array: Array) -> Array:

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from charnn.corpus.tokenizers import ByteTokenizer
 from charnn.model.shapes import ModelShape, weight_shapes
-from charnn.records import Event, Sample, StepRecord
+from charnn.records import Event, RunStarted, Sample, StepRecord
 from charnn.runs.config import RunConfig
 from charnn.runs.journals import Journals
 from charnn.runs.manifest import Manifest
 from charnn.runs.run import Run, create_run
 from charnn.runs.saving import bind_run_files, save_checkpoint
+from charnn.runs.tensors import encode_tensors
 
 SHAPE = ModelShape(5, 3, 4, 2, "lstm")
 
@@ -212,3 +214,38 @@ def reseal() -> Callable[[Path, Callable[[str], str]], None]:
         path.write_text(zeroed.replace("0" * 64, digest, 1), encoding="utf-8")
 
     return alter
+
+
+WHOLE_SHAPE = ModelShape(257, 3, 4, 2, "lstm")
+
+
+@pytest.fixture
+def whole_run(tmp_path: Path) -> Run:
+    """A run of which every file is what it says, with everything that a run may have."""
+    tokenizer = ByteTokenizer()
+    described = {"kind": "byte", "vocab_size": 257, "fingerprint": tokenizer.fingerprint}
+    corpus = {"name": "무정", "characters": 300_000, "paths": ["/home/somebody/secret/무정.txt"]}
+    config = make_config(model=WHOLE_SHAPE, tokenizer=described, corpus=corpus)
+    run = create_run(tmp_path / "checkpoints", "novel", config, tokenizer)
+    ngram = b"".join(encode_tensors({"counts": np.arange(9, dtype=np.float32)}))
+    (run.path / "ngram.safetensors").write_bytes(ngram)
+    run.write_plan({"total_steps": 100})
+    with Journals(run.path, {}) as journals:
+        head = ("/home/somebody/checkpoints/novel", "무정", 300_000, "byte", 257, "lstm", 2, 4, 3)
+        journals.append(RunStarted("novel", *head, 9, "cpu", "fp32", 1, 7))
+        journals.append(Event("note", 0, "/home/somebody/secret/무정.txt has a BOM", 0.5))
+        for step in range(1, 4):
+            journals.append(StepRecord(step, 0.5, 2.5, 3.5, 1e-3, 0.5, 1e5, 1.0 * step, None, 9))
+        journals.append(Sample(3, 0.8, "형식은", (("무", 2.5), ("정\n", 0.25)), 7, 2.0))
+        marks = journals.marks()
+    for step, slot in ((1, "best"), (2, "last"), (3, "best"), (4, "last")):
+        weights = {
+            name: np.full(sizes, step, np.float32)
+            for name, sizes in weight_shapes(WHOLE_SHAPE).items()
+        }
+        files: dict[str, Any] = {"weights.safetensors": weights}
+        if slot == "last":
+            files["trainer.safetensors"] = {"moments": np.full((4, 2), step, np.float64)}
+            files["trainer.json"] = {"step": step}
+        save(run, step, slot, files=files, journals=marks)
+    return run

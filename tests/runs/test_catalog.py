@@ -38,6 +38,7 @@ def test_summaries(checkpoints: Path) -> None:
         parameters=336,
         step=10,
         bits_per_char=3.5,
+        best_step=5,
         saved=200.0,
     )
     assert second.age(260.5) == 60.5
@@ -80,7 +81,7 @@ def test_a_checkpoint_of_a_newer_version(checkpoints: Path, reseal: Any) -> None
 
 def test_strange_names_are_cut_and_printable(tmp_path: Path, helpers: Any) -> None:
     helpers.run(tmp_path, "a", corpus={"name": "\ud800" + "x" * 1000})
-    helpers.run(tmp_path, "b", corpus={"name": 5})
+    helpers.run(tmp_path, "b", corpus={"name": None})
     first, second = list_runs(tmp_path)
     assert first.corpus == "?" + "x" * 79
     assert second.corpus is None

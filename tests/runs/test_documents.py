@@ -17,7 +17,7 @@ from charnn.runs.documents import (
     unseal,
     write_sealed,
 )
-from charnn.runs.storage import read_file
+from charnn.runs.files import read_file
 
 VALUES = st.recursive(
     st.none()
@@ -160,7 +160,7 @@ def test_memory(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(length: int) -> bytearray:
         raise MemoryError
 
-    monkeypatch.setattr("charnn.runs.storage.bytearray", no_memory, raising=False)
+    monkeypatch.setattr("charnn.runs.files.bytearray", no_memory, raising=False)
     with pytest.raises(RunError) as caught:
         read_file(path, 10)
     assert str(caught.value) == f"{path} does not fit into memory: close other programs"

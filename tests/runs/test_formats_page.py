@@ -3,12 +3,15 @@
 import hashlib
 import json
 import re
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from charnn.model.shapes import ModelShape, weight_shapes
+from charnn.runs.export import export_run
 from charnn.runs.run import Run
 
 TYPES = {"F32": "<f4", "F64": "<f8", "U16": "<u2", "U8": "<u1"}
@@ -84,6 +87,61 @@ def test_a_reader_written_from_the_page(full_run: Run) -> None:
         assert all((array == step).all() for array in weights.values())
         assert tensors(files["trainer.safetensors"])["torch_rng"].tolist()[0] == step
         assert json.loads(files["trainer.json"])["step"] == step
+
+
+def one_file(data: bytes) -> dict[str, bytes]:
+    """The members of a run in one file, none of which is believed before all is as it must be."""
+    count, size, offset = struct.unpack("<HLL", data[-12:-2])
+    directory = data[offset : offset + size]
+    contents, parts, listed = {}, [], []
+    for _ in range(count):
+        crc, length = struct.unpack_from("<LL", directory, 16)
+        (name_length,) = struct.unpack_from("<H", directory, 28)
+        (start,) = struct.unpack_from("<L", directory, 42)
+        name, directory = directory[46 : 46 + name_length], directory[46 + name_length :]
+        content = data[start + 30 + name_length :][:length]
+        assert zlib.crc32(content) == crc
+        sizes = (crc, length, length, name_length, 0)
+        parts.append(struct.pack("<4s5H3L2H", b"PK\3\4", 10, 0, 0, 0, 33, *sizes) + name + content)
+        head = (788, 10, 0, 0, 0, 33, *sizes, 0, 0, 0, 2175008768, start)
+        listed.append(struct.pack("<4s6H3L5H2L", b"PK\1\2", *head) + name)
+        contents[name.decode()] = content
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, offset, 0)
+    assert data == b"".join(parts) + b"".join(listed) + end
+    assert list(contents) == sorted(contents)
+    return contents
+
+
+def test_a_reader_of_one_file_written_from_the_page(whole_run: Run, tmp_path: Path) -> None:
+    export_run(whole_run, tmp_path / "novel.charnn")
+    members = one_file((tmp_path / "novel.charnn").read_bytes())
+    for name, content in members.items():
+        path = tmp_path / "there" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    config = sealed(tmp_path / "there" / "config.json")
+    assert config["corpus"] == {"name": "무정", "characters": 300_000}
+    manifest = sealed(tmp_path / "there" / "best" / "manifest.json")
+    named = {f"best/{name}": entry for name, entry in manifest["files"].items()}
+    named |= manifest["run_files"] | manifest["journals"]
+    assert set(members) == {*named, "best/manifest.json"}
+    for name, entry in named.items():
+        checked(tmp_path / "there" / name, entry)
+    weights = tensors(members["best/weights.safetensors"])
+    assert {name: array.shape for name, array in weights.items()} == shapes(config["model"])
+    assert all((array == 3).all() for array in weights.values())
+
+
+def test_whole_lines_of_64_bytes_come_first(whole_run: Run) -> None:
+    data = (whole_run.path / "best" / "weights.safetensors").read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    entries = json.loads(data[8:start]).values()
+    offsets = [entry["data_offsets"] for entry in entries]
+    assert offsets == sorted(offsets)
+    whole = [(stop - begin) % 64 == 0 for begin, stop in offsets]
+    assert whole == sorted(whole, reverse=True)
+    assert start % 64 == 0
+    assert any(whole)
 
 
 def test_the_shapes_on_the_page_are_those_of_the_network() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from charnn.corpus.tokenizers import ByteTokenizer, load_tokenizer
 from charnn.errors import OptionError, RunDamagedError, RunError, RunExistsError, RunNotFoundError
 from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig
@@ -52,25 +53,53 @@ def test_a_power_cut_while_a_run_is_made(
     while died:
         faults.arm(call, power_cut, half=True)
         try:
-            run = create_run(tmp_path / str(call), "novel", config())
+            run = create_run(tmp_path / str(call), "novel", config(), ByteTokenizer())
             died = False
         except power_cut:
             run = Run(tmp_path / str(call) / "novel")
         faults.disarm(lose_unflushed=died)
-        if (run.path / "config.json").exists():
+        if run.path.exists():
             assert run.config() == config()
+            assert load_tokenizer(run.path).fingerprint == ByteTokenizer().fingerprint
         call += 1
-    assert [line.partition(" ")[0] for line in faults.log[:8]] == [
-        *["mkdir", "mkdir"],  # the folder of runs, the run
-        *["open", "write", "fsync", "replace"],  # config.json
-        *["fsync", "fsync"],  # the run, the folder of runs
+    assert [line.partition(" ")[0] for line in faults.log] == [
+        *["mkdir", "mkdir"],  # the folder of runs, the run under another name
+        *["open", "write", "fsync", "replace", "fsync"],  # config.json
+        *["fsync", "replace", "unlink"],  # tokenizer.json; how it is opened is not watched
+        *["fsync", "rename", "fsync"],  # the run, its place, the folder of runs
     ]
+    assert [path.name for path in run.path.parent.iterdir()] == ["novel"]
+
+
+def test_another_process_is_faster(
+    tmp_path: Path, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        (target / "config.json").parent.mkdir()
+        (target / "config.json").touch()
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(RunExistsError, match="run 'novel' is there already"):
+        create_run(tmp_path, "novel", config())
+    assert [path.name for path in tmp_path.iterdir()] == ["novel"]
 
 
 CONFIGS: list[tuple[dict[str, Any], type[RunError], str]] = [
     ({"charnn": 1}, RunDamagedError, "charnn must be a text, got 1"),
     ({"created": "x" * 257}, RunDamagedError, "created has 257 characters, at most 256"),
     ({"corpus": []}, RunDamagedError, "corpus must be an object, got []"),
+    ({"corpus": {"name": 5}}, RunDamagedError, "name must be a text, got 5"),
+    ({"corpus": {"paths": "/etc"}}, RunDamagedError, "paths must be a list, got '/etc'"),
+    ({"corpus": {"paths": ["a", 5]}}, RunDamagedError, "path 1 of the text must be a text"),
+    ({"corpus": {"encoding": []}}, RunDamagedError, "encoding must be a text, got []"),
+    (
+        {"corpus": {"characters": "5"}},
+        RunDamagedError,
+        "characters must be a whole number, got '5'",
+    ),
     ({"tokenizer": {}}, RunDamagedError, "kind must be a text, got nothing"),
     ({"experts": "network"}, RunDamagedError, "experts must be a list, got 'network'"),
     (

@@ -12,7 +12,7 @@ from charnn.errors import OptionError, RunDamagedError, RunError, RunNotFoundErr
 from charnn.runs.checkpoints import open_checkpoint
 from charnn.runs.documents import encode_json
 from charnn.runs.run import Run
-from charnn.runs.saving import bind_run_files, save_checkpoint
+from charnn.runs.saving import bind_run_files, is_whole, save_checkpoint
 
 
 def damage(path: Path) -> None:
@@ -97,6 +97,9 @@ def test_power_cut_at_every_call(
                 died = True
             faults.disarm(lose_unflushed=died)
             assert step_found(copy) in good, faults.log
+            for name in ("last", "last.prev"):  # nothing is ever seen half removed
+                whole = is_whole(copy / name, "last")
+                assert whole or not (copy / name).exists() or state is newest_damaged, faults.log
             helpers.save(copy, 8, run_files=bound)
             assert step_found(copy) == 8
             assert not [path for path in copy.iterdir() if path.suffix in (".new", ".old")]
@@ -160,11 +163,12 @@ def test_everything_is_flushed_before_it_is_renamed(saved: Path, faults: Any, he
         "mkdir",
         *["open", "fsync"] * 3,  # weights, trainer.json, manifest
         "fsync",  # last.new
-        *["unlink"] * 4,
-        "rmdir",  # last.prev
+        "rename",  # last.prev -> last.old
         "rename",  # last -> last.prev
         "rename",  # last.new -> last
         "fsync",  # the run
+        *["unlink"] * 4,
+        "rmdir",  # last.old
     ]
 
 

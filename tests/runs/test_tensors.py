@@ -1,6 +1,7 @@
 """Tensors: safetensors both ways against the package, hostile headers, weights of a network."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from charnn.errors import RunDamagedError
 from charnn.model.shapes import ModelShape, weight_shapes
-from charnn.runs.tensors import decode_tensors, decode_weights, encode_tensors
+from charnn.runs.files import read_aligned
+from charnn.runs.tensors import decode_header, decode_tensors, decode_weights, encode_tensors
 
 DTYPES = ["?", "u1", "i1", "<u2", "<i2", "<f2", "<u4", "<i4", "<f4", "<u8", "<i8", "<f8", ">f4"]
 ARRAYS = st.dictionaries(
@@ -180,3 +182,28 @@ def test_weights_that_do_not_fit(
     with pytest.raises(RunDamagedError) as caught:
         decode_weights(encode(changed), shape, "x")
     assert str(caught.value) == message
+
+
+@given(ARRAYS)
+@settings(max_examples=60)
+def test_as_much_as_possible_begins_at_a_line_of_64_bytes(arrays: dict[str, Any]) -> None:
+    data = encode(arrays)
+    header, start = decode_header(data, "x")
+    assert start % 64 == 0
+    for entry in header.values():
+        if (entry.stop - entry.start) % 64 == 0:
+            assert entry.start % 64 == 0
+        assert entry.start % max(1, arrays_itemsize(entry.dtype)) == 0
+
+
+def arrays_itemsize(name: str) -> int:
+    return int(name[1:]) // 8 if name[1:].isdigit() else 1
+
+
+def test_weights_that_are_read_lie_aligned(tmp_path: Path) -> None:
+    wide = ModelShape(33, 16, 16, 2, "lstm", tied=False)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(encode({n: np.ones(s, np.float32) for n, s in weight_shapes(wide).items()}))
+    weights = decode_weights(read_aligned(path, 1 << 20), wide, "x")
+    places = {name: array.ctypes.data % 64 for name, array in weights.items()}
+    assert {name for name, place in places.items() if place} == set()
