@@ -6,7 +6,6 @@ from typing import Any
 
 from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
-from charnn.corpus.tokenizers import load_tokenizer
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.runs.catalog import find_run
 from charnn.training.device import choose_device
@@ -49,8 +48,8 @@ def advise(
     chosen = TrainOptions(**options)
     text = Text(tuple(texts), encoding, document_separator)
     start = find_run(Path(checkpoints), init_from) if init_from is not None else None
-    borrowed = load_tokenizer(start.path) if start else None
-    chosen = sizes_of(start, chosen) if start else chosen
+    borrowed = start.tokenizer() if start else None
+    chosen = sizes_of(start, chosen, options) if start else chosen
     device = choose_device(chosen.device, chosen.precision, chosen.threads)
     stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, borrowed)
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size

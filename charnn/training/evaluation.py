@@ -19,6 +19,7 @@ from charnn.model.language_model import LanguageModel, State
 from charnn.training.device import Device
 
 Tokens = NDArray[np.integer]
+Nats = NDArray[np.float64]
 _WINDOW_TOKENS = 4096
 
 
@@ -50,7 +51,6 @@ def rows_of(tokens: int, reading: Reading) -> int:
     return max(1, min(reading.rows, tokens // reading.least_row))
 
 
-@torch.no_grad()
 def evaluate(
     model: LanguageModel,
     tokens: Tokens,
@@ -60,26 +60,43 @@ def evaluate(
     reading: Reading = WHOLE,
     on_progress: Callable[[int], bool] | None = None,
 ) -> Score | None:
-    """What a text costs the model.
+    """What a text costs the model; arguments are those of `token_nats`.
+
+    Returns:
+        Nats, tokens, characters and bytes; None if `on_progress` broke it off.
+    """
+    nats = token_nats(model, tokens, tokenizer.boundary, device, reading, on_progress)
+    return None if nats is None else score_tokens(nats.sum(), tokens, tokenizer)
+
+
+@torch.no_grad()
+def token_nats(
+    model: LanguageModel,
+    tokens: Tokens,
+    boundary: int,
+    device: Device,
+    reading: Reading = WHOLE,
+    on_progress: Callable[[int], bool] | None = None,
+) -> Nats | None:
+    """What each token of a text costs the model.
 
     Args:
         model: in any mode; it is put back into the mode it was in.
         tokens: (n,), n >= 1; the first is predicted from a document boundary and zero state.
-        tokenizer: what made the tokens; counts their characters.
+        boundary: the token between documents.
         device: where the model is.
         reading: how many rows, and their unscored past.
         on_progress: told after each window how many tokens were scored; returns whether to go on.
 
     Returns:
-        Nats, tokens, characters and bytes; None if `on_progress` broke it off.
+        -ln p of each token, (n,); None if `on_progress` broke it off.
     """
     was_training = model.training
     model.eval()
     try:
-        nats = _read(model, tokens, tokenizer.boundary, device, reading, on_progress)
+        return _read(model, tokens, boundary, device, reading, on_progress)
     finally:
         model.train(was_training)
-    return None if nats is None else score_tokens(nats, tokens, tokenizer)
 
 
 def _read(
@@ -89,27 +106,31 @@ def _read(
     device: Device,
     reading: Reading,
     on_progress: Callable[[int], bool] | None,
-) -> float | None:
-    """Total nats of all tokens; None if broken off."""
+) -> Nats | None:
+    """Nats of each token; None if broken off."""
     count = rows_of(len(tokens), reading)
     length = len(tokens) // count
     body = np.asarray(tokens[: count * length]).reshape(count, length)
     before = np.full(count, boundary, dtype=np.int64)
     before[1:] = body[:-1, -1]
-    state = _past_state(model, tokens, np.arange(count) * length, boundary, device, reading.past)
+    starts = np.arange(count) * length
+    state = _past_state(model, tokens, starts, boundary, device, reading.past, on_progress)
+    if state is None:
+        return None
     window = max(1, _WINDOW_TOKENS // count)
-    nats = 0.0
+    nats = np.empty((count, length))
     for start in range(0, length, window):
         rows = body[:, start : start + window].T.astype(np.int64)
-        cost, state = _score(model, before, rows, state, device)
-        nats, before = nats + cost, rows[-1]
+        costs, state = _score(model, before, rows, state, device)
+        nats[:, start : start + window] = costs.T
+        before = rows[-1]
         if on_progress is not None and not on_progress((start + len(rows)) * count):
             return None
     rest = np.asarray(tokens[count * length :], dtype=np.int64)[:, None]  # fewer than `count`
-    if len(rest):
-        last = tuple(tuple(part[-1:] for part in layer) for layer in state)
-        nats += _score(model, before[-1:], rest, last, device)[0]
-    return nats
+    if not len(rest):
+        return nats.ravel()
+    last = tuple(tuple(part[-1:] for part in layer) for layer in state)
+    return np.concatenate([nats.ravel(), _score(model, before[-1:], rest, last, device)[0][:, 0]])
 
 
 def _score(
@@ -118,14 +139,14 @@ def _score(
     targets: NDArray[np.int64],
     state: State,
     device: Device,
-) -> tuple[float, State]:
+) -> tuple[Nats, State]:
     """Nats of targets (seq_len, rows) that follow the tokens `before` (rows,); and the state."""
     inputs = np.concatenate((before[None], targets[:-1]))
     with device.autocast():
         logits, state = model(torch.from_numpy(inputs).to(device.torch_device), state)
     expected = torch.from_numpy(targets).to(device.torch_device)
     losses = F.cross_entropy(logits.float().flatten(0, 1), expected.flatten(), reduction="none")
-    return float(losses.double().sum()), state
+    return losses.view(targets.shape).double().cpu().numpy(), state
 
 
 def _past_state(
@@ -135,14 +156,17 @@ def _past_state(
     boundary: int,
     device: Device,
     past: int,
-) -> State:
-    """The state each row has reached where it begins: zero for the first row."""
+    on_progress: Callable[[int], bool] | None,
+) -> State | None:
+    """The state each row has reached where it begins, zero for the first; None if broken off."""
     state = model.initial_state(len(starts))
     if len(starts) == 1:
         return state
     past = min(past, int(starts[1]) - 1)
     window = max(1, _WINDOW_TOKENS // len(starts))
     for start in range(-past, 0, window):
+        if on_progress is not None and not on_progress(0):
+            return None
         # token s - 1 is an input of the row that begins at s: it is the row's `before`
         where = starts[1:, None] + np.arange(start, min(start + window, 0))[None] - 1
         inputs = np.full((where.shape[1], len(starts)), boundary, dtype=np.int64)

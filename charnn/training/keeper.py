@@ -1,23 +1,31 @@
-"""Keeps a training in its run folder: journals, plan and checkpoints."""
+"""Keeps a training in its run folder: journals, plan and checkpoints.
 
+Nothing that happens to the disk ends a training: what could not be written is told by `outcomes`
+and tried again with the next save.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from charnn.errors import RunDamagedError
+from charnn.errors import RunDamagedError, RunError
 from charnn.model.shapes import ModelShape
 from charnn.records import Record
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.journals import Journals
-from charnn.runs.layout import WEIGHTS
+from charnn.runs.layout import GRADIENTS, WEIGHTS, Slot
+from charnn.runs.ngram_file import WEIGHT
 from charnn.runs.run import Run
 from charnn.runs.saving import bind_run_files, save_checkpoint
+from charnn.runs.storage import Checksum
 from charnn.training.plan import Plan
-from charnn.training.state import Progress, TrainerState
+from charnn.training.saver import Outcome, Saver, Snapshot
+from charnn.training.state import Arrays, Progress, TrainerState
 
 TRAINER_ARRAYS = "trainer.safetensors"
 TRAINER_PROGRESS = "trainer.json"
+MOST_WAITING = 10_000
+"""Records that wait for a journal that cannot be written; beyond them the oldest are lost."""
 
 
 class RunKeeper:
@@ -26,63 +34,135 @@ class RunKeeper:
     Args:
         run: the run; config.json and the tokenizer are already in it.
         shape: sizes of its network.
-        resumed: the checkpoint to go on from; without one the journals begin empty.
+        resumed: the checkpoint to go on from.
+        journals: how much of each journal belongs to the run; None is what belonged to it at the
+            checkpoint, and nothing without one.
+        earlier_plans: those that the run has fulfilled, as JSON objects.
     """
 
-    def __init__(self, run: Run, shape: ModelShape, resumed: Checkpoint | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        shape: ModelShape,
+        resumed: Checkpoint | None = None,
+        journals: Mapping[str, Checksum] | None = None,
+        earlier_plans: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._run = run
         self._shape = shape
-        self._journals = Journals(run.path, resumed.manifest.journals if resumed else {})
+        if journals is None:
+            journals = resumed.manifest.journals if resumed else {}
+        self._journals = Journals(run.path, journals)
         self._run_files = bind_run_files(run.path)
+        self._earlier_plans = list(earlier_plans)
+        self._saver = Saver(self._write)
+        self._best: Arrays | None = None
+        self._plan: Plan | None = None  # that could not be written
+        self._records: deque[Record] = deque(maxlen=MOST_WAITING)
+        self._outcomes: list[Outcome] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was wrong with the journals that were taken up."""
         return self._journals.notes
 
+    @property
+    def unsaved(self) -> dict[str, str]:
+        """The checkpoints, "best" or "last", that could not be written, and why."""
+        return self._saver.failed
+
     def note(self, record: Record) -> None:
-        """Append a record to its journal."""
-        self._journals.append(record)
+        """Append a record to its journal, and those that could not be before."""
+        self._records.append(record)
+        try:
+            while self._records:
+                self._journals.append(self._records[0])
+                self._records.popleft()
+        except RunError as error:
+            self._outcomes.append(Outcome("journal", problem=str(error)))
 
     def save_plan(self, plan: Plan) -> None:
-        """Keep the plan."""
-        self._run.write_plan(plan.to_json())
+        """Keep the plan, and those before it."""
+        self._plan = plan
+        document = plan.to_json()
+        if self._earlier_plans:
+            document["history"] = self._earlier_plans
+        try:
+            self._run.write_plan(document)
+            self._plan = None
+        except RunError as error:
+            self._outcomes.append(Outcome("plan", problem=str(error)))
 
     def save_last(self, state: TrainerState) -> None:
-        """Keep all that resuming needs, the averaged weights where a reader looks for weights."""
+        """Keep all that resuming needs, the averaged weights where a reader looks for weights.
+
+        The state is copied; the copy is written while the training goes on.
+        """
+        if self._plan is not None:
+            self.save_plan(self._plan)
         files = {
             WEIGHTS: state.weights(averaged=True),
             TRAINER_ARRAYS: state.arrays(),
             TRAINER_PROGRESS: state.progress.to_json(),
         }
-        best = state.progress.best_bits_per_char
-        self._save("last", files, state.progress.step, best)
+        self._save("last", files, state.progress, state.progress.best_bits_per_char)
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
-        """Keep the averaged weights as the best so far."""
-        files = {WEIGHTS: state.weights(averaged=True)}
-        self._save("best", files, state.progress.step, bits_per_char)
+        """Keep the averaged weights as the best so far; written as `save_last` does."""
+        self._best = state.weights(averaged=True)
+        files = {WEIGHTS: self._best}
+        if roots := state.gradient_roots():
+            files[GRADIENTS] = roots
+        self._save("best", files, state.progress, bits_per_char)
 
-    def load_best(self) -> dict[str, NDArray[np.float32]]:
-        """The weights that `save_best` kept last."""
-        return self._run.best(WEIGHTS).weights(self._shape)
+    def load_best(self) -> Arrays:
+        """The weights that `save_best` kept last.
+
+        Raises:
+            RunError: there are none, or none that can be read.
+        """
+        if self._best is not None:
+            return self._best
+        return dict(self._run.best(WEIGHTS).weights(self._shape))
+
+    def wait(self) -> None:
+        """Wait until everything is written, or has failed."""
+        self._saver.wait()
+
+    def outcomes(self) -> list[Outcome]:
+        """How writing has ended since the last call."""
+        told, self._outcomes = self._outcomes, []
+        return told + self._saver.outcomes()
 
     def close(self) -> None:
-        """Close the journals."""
-        self._journals.close()
+        """Close the journals; what is being written is waited for, what waits is given up."""
+        self._saver.close()
+        try:
+            self._journals.close()
+        except RunError as error:  # every checkpoint has flushed what belongs to it
+            self._outcomes.append(Outcome("journal", problem=str(error)))
 
     def _save(
-        self, slot: Any, files: dict[str, dict[str, Any]], step: int, bits_per_char: float | None
+        self,
+        slot: Slot,
+        files: Mapping[str, Mapping[str, Any]],
+        progress: Progress,
+        bits: float | None,
     ) -> None:
-        scores = {} if bits_per_char is None else {"bits_per_char": bits_per_char}
+        scores = {WEIGHT: progress.ngram_weight}
+        if bits is not None:
+            scores["bits_per_char"] = bits
+        self._saver.hand_over(Snapshot(slot, progress.step, scores, files, self._journals.marks()))
+
+    def _write(self, snapshot: Snapshot) -> None:
         save_checkpoint(
             self._run.path,
-            slot,
-            files,
-            step=step,
-            scores=scores,
+            snapshot.slot,
+            snapshot.files,
+            step=snapshot.step,
+            scores=snapshot.scores,
             run_files=self._run_files,
-            journals=self._journals.marks(),
+            journals=snapshot.journals,
         )
 
 

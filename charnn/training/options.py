@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 
 from charnn.corpus.split import split_text
+from charnn.corpus.tokenizers import TOKENIZERS
+from charnn.corpus.tokenizers.base import check_vocab_size
 from charnn.errors import OptionError
 from charnn.model.shapes import CELLS
 
@@ -70,6 +72,8 @@ class TrainOptions:
     layers: int | None = None
     hidden: int | None = None
     embedding: int | None = None
+    no_ngram: bool = False
+    ngram_weight: float | None = None
     dropout: float | None = None
     token_dropout: float | None = None
     input_dropout: float | None = None
@@ -99,17 +103,18 @@ class TrainOptions:
         _one_of("size", self.size, SIZES)
         _one_of("cell", self.cell, CELLS)
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
-        _one_of("tokenizer", self.tokenizer, ("char", "jamo", "byte", "subword"))
+        _one_of("tokenizer", self.tokenizer, tuple(TOKENIZERS))
         _one_of("device", self.device, ("auto", "cpu", "cuda", "mps"))
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         for name in _COUNTS:
             _at_least(name, getattr(self, name), 1)
+        check_vocab_size(TOKENIZERS[self.tokenizer], self.vocab_size)
         if not 0 <= self.seed < 2**64:
             raise OptionError(f"seed must be in [0, 2**64), got {self.seed}")
         for name in ("minutes", "epochs", "learning_rate", "grad_clip"):
             _above(name, getattr(self, name), 0)
         _at_least("weight_decay", self.weight_decay, 0)
-        for name in ("dropout", "token_dropout", *_DROPOUTS):
+        for name in ("dropout", "token_dropout", "ngram_weight", *_DROPOUTS):
             _share(name, getattr(self, name))
         split_text(0, self.val_fraction, self.test_fraction)
         budgets = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]

@@ -11,6 +11,11 @@ from charnn.errors import OptionError
 from charnn.training.options import Interval, TrainOptions
 from charnn.training.recipe import Recipe
 
+MOST_RECORDS = 50_000
+"""Step records of a plan, so that metrics.jsonl stays below about 20 MB however long it takes."""
+MOST_SAMPLES = 5_000
+"""How often a plan has samples written, so that samples.jsonl stays below about 50 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -83,10 +88,13 @@ def make_plan(
         total_steps=total_steps,
         steps_per_epoch=windows_per_epoch,
         warmup_steps=round(recipe.warmup * total_steps),
-        log_every=max(1, min(round(0.5 / seconds_per_step), total_steps // 100)),
+        log_every=max(
+            1, min(round(0.5 / seconds_per_step), total_steps // 100), total_steps // MOST_RECORDS
+        ),
         validate_every=max(1, round(total_steps / validations)),
-        sample_every=Interval.parse(options.sample_every, "sample-every").in_steps(
-            seconds_per_step
+        sample_every=max(
+            Interval.parse(options.sample_every, "sample-every").in_steps(seconds_per_step),
+            total_steps // MOST_SAMPLES,
         ),
         save_every=Interval.parse(options.save_every, "save-every").in_steps(seconds_per_step),
         patience=validations // 4 if ends_early else None,

@@ -91,7 +91,8 @@ def plan_for_minutes(
         recipe: for the warm-up.
         windows_per_epoch: steps of one epoch.
         timing: of the first steps.
-        costs: of "validation", "sample", "save" and "final".
+        costs: of "validation", "sample", "save", "final", and "copy": the part of a save that
+            training waits for.
         steps_done: steps taken so far.
     """
     left = timing.budget - timing.clock() - costs.of("final") - EXIT_SECONDS
@@ -102,7 +103,7 @@ def plan_for_minutes(
     per_step = timing.seconds_per_step
     for task, every in (
         ("sample", options.sample_every),
-        ("save", options.save_every),
+        ("copy", options.save_every),
     ):
         steps_between = Interval.parse(every, task).in_steps(timing.seconds_per_step)
         per_step += costs.of(task) / steps_between
@@ -119,7 +120,11 @@ def plan_for_minutes(
 
 
 def final_seconds(
-    model: LanguageModel, held_out: Tokens, tokenizer: Tokenizer, device: Device
+    model: LanguageModel,
+    held_out: Tokens,
+    tokenizer: Tokenizer,
+    device: Device,
+    on_progress: Callable[[int], bool] | None = None,
 ) -> float:
     """About how long the whole of the held-out part will take to read, from a part of it."""
     if len(held_out) == 0:
@@ -130,7 +135,8 @@ def final_seconds(
     seconds = 0.0
     for _ in range(2):  # the first time also pays for what is made once
         started = time.perf_counter()
-        evaluate(model, held_out[: rows * columns], tokenizer, device, reading=probe)
+        part = held_out[: rows * columns]
+        evaluate(model, part, tokenizer, device, reading=probe, on_progress=on_progress)
         seconds = time.perf_counter() - started
     past = WHOLE.past if rows > 1 else 0
     return seconds * (len(held_out) / rows + past) / columns

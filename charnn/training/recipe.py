@@ -6,12 +6,19 @@ kind of device alone; no clock is read.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 
 FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
+
+_NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
+"""Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain less than 0.2 %."""
+
+_LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 20_000
 
 _LAYERS = {"tiny": 1, "small": 1, "medium": 1, "large": 2, "classic": 1}
 _HIDDEN = {"tiny": 128, "small": 256, "medium": 512, "large": 1024, "classic": 100}
@@ -30,7 +37,12 @@ class Recipe:
         weight_decay: decoupled, on matrices only.
         grad_clip: largest global norm of the gradient.
         ema: the longest horizon of the weights' moving average, as its decay; 0 is off.
+        composed: whether syllables are the sum of their own vector and those of their jamo.
         token_dropout: and the others: shares in [0, 1).
+        ngram_order: tokens of the longest n-gram of the second expert.
+        ngram_weight: its share in the mixture, or the first guess at it; 0 if there is none.
+        weight_tokens: tokens of the training part's beginning that nothing is trained on, for the
+            share to be fitted on; 0 if it stays as it is.
     """
 
     cell: str
@@ -47,11 +59,15 @@ class Recipe:
     weight_decay: float
     grad_clip: float
     ema: float
+    composed: bool
     token_dropout: float
     input_dropout: float
     layer_dropout: float
     output_dropout: float
     state_dropout: float
+    ngram_order: int
+    ngram_weight: float
+    weight_tokens: int
 
     def shape(self, vocab_size: int) -> ModelShape:
         """The network's sizes for a vocabulary."""
@@ -102,16 +118,20 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
         weight_decay=_or(options.weight_decay, 0.05),
         grad_clip=_or(options.grad_clip, 1.0),
         ema=0.998,
+        composed=True,
         token_dropout=_or(options.token_dropout, 0.16 * drop),
         input_dropout=_or(options.input_dropout, everywhere, 0.0),
         layer_dropout=_or(options.layer_dropout, everywhere, 0.6 * drop),
         output_dropout=_or(options.output_dropout, everywhere, drop),
         state_dropout=_or(options.state_dropout, 0.0),
+        **_ngram_choices(options, tokens),
     )
 
 
 def _classic(options: TrainOptions) -> Recipe:
     """The seed experiment of the field: 100 LSTM units, Adagrad, windows of 25, one row.
+
+    It has no second expert.
 
     Source: Karpathy 2015, min-char-rnn, with an LSTM in place of the plain recurrence.
     """
@@ -131,11 +151,15 @@ def _classic(options: TrainOptions) -> Recipe:
         weight_decay=_or(options.weight_decay, 0.0),
         grad_clip=_or(options.grad_clip, 5.0),
         ema=0.0,
+        composed=False,
         token_dropout=_or(options.token_dropout, 0.0),
         input_dropout=_or(options.input_dropout, options.dropout, 0.0),
         layer_dropout=_or(options.layer_dropout, options.dropout, 0.0),
         output_dropout=_or(options.output_dropout, options.dropout, 0.0),
         state_dropout=_or(options.state_dropout, 0.0),
+        ngram_order=_NGRAM_ORDERS[options.tokenizer],
+        ngram_weight=0.0,
+        weight_tokens=0,
     )
 
 
@@ -183,6 +207,17 @@ def _learning_rate(hidden: int, layers: int, cell: str) -> float:
 def _dropout_for(epochs: float) -> float:
     """Output dropout by how often the text is read: none for one pass, at most 0.6."""
     return round(min(0.6, max(0.0, 0.14 * math.log2(max(1.0, epochs)))), 3)
+
+
+def _ngram_choices(options: TrainOptions, tokens: int) -> dict[str, Any]:
+    """The fields of the recipe that concern the n-gram model."""
+    enough = tokens >= _LEAST_TO_FIT  # of fewer, the slice would say nothing
+    fitted = enough and not options.no_ngram and options.ngram_weight is None
+    return {
+        "ngram_order": _NGRAM_ORDERS[options.tokenizer],
+        "ngram_weight": 0.0 if options.no_ngram else _or(options.ngram_weight, USUAL_WEIGHT),
+        "weight_tokens": min(_MOST_WEIGHT_TOKENS, tokens // 64) if fitted else 0,
+    }
 
 
 def _or(*values: float | None) -> float:

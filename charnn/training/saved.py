@@ -2,28 +2,29 @@
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from charnn._version import __version__
 from charnn.corpus.batches import Batches
-from charnn.corpus.stream import TokenStream, open_stream, prepare_stream
-from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
+from charnn.corpus.stream import Progress, TokenStream, open_stream, prepare_stream
+from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, RunDamagedError, StreamError, TextError
-from charnn.records import Preparing
+from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig
+from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
 from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
+from charnn.training.changed import looks_of
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
 
 STREAMS = ".streams"
 _STREAM_KEY = re.compile("[0-9a-f]{32}")
-Progress = Callable[[Preparing], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def prepare_text(
     text: Text,
     options: TrainOptions,
     checkpoints: Path,
-    on_progress: Progress,
+    on_progress: Progress | None,
     tokenizer: Tokenizer | None,
+    refuse: Callable[[str], None] | None = None,
 ) -> tuple[TokenStream, str, tuple[str, ...]]:
     """The text as tokens, its name, and what was met while it was read."""
     with open_texts(
@@ -61,6 +63,7 @@ def prepare_text(
             validation_fraction=options.val_fraction,
             test_fraction=options.test_fraction,
             progress=on_progress,
+            refuse=refuse,
         )
         return stream, source.name, notes
 
@@ -73,7 +76,7 @@ def stream_of(run: Run, on_progress: Progress | None = None) -> TokenStream:
     """
     config = run.config()
     options, _, _ = saved_training(config, run)
-    return find_stream(run, config, None, options, on_progress or _ignore)
+    return find_stream(run, config, None, options, on_progress)
 
 
 def find_stream(
@@ -81,23 +84,28 @@ def find_stream(
     config: RunConfig,
     text: Text | None,
     options: TrainOptions,
-    on_progress: Progress,
+    on_progress: Progress | None,
 ) -> TokenStream:
     """The tokens a run was trained on: kept, or made again from the same text.
 
     Raises:
         TextError: the tokens are gone and the text is not the one the run was trained on.
     """
+
+    def refuse(sha256: str) -> None:
+        # Also before a text is tokenised: in a stranger's run the paths may be of anything.
+        if sha256 != config.corpus.get("sha256"):
+            raise TextError(
+                f"the text of run {run.name} has changed since it was trained on and its tokens "
+                "are gone: name the old text with --text FILE, or start a new run on the new one"
+            )
+
     stream = _kept_stream(run, config)
     if stream is None:
         there = _saved_text(run, config, text)
-        borrowed = load_tokenizer(run.path)
-        stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed)
-    if stream.text_sha256 != config.corpus.get("sha256"):
-        raise TextError(
-            f"the text of run {run.name} has changed since it was trained on and its tokens are "
-            "gone: name the old text with --text FILE, or start a new run on the new one"
-        )
+        borrowed = run.tokenizer()
+        stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed, refuse)
+    refuse(stream.text_sha256)
     if stream.tokenizer.fingerprint != config.tokenizer["fingerprint"]:
         raise RunDamagedError(f"the tokens in {stream.folder} are not those of run {run.name}")
     return stream
@@ -113,7 +121,7 @@ def recipe_for(
     """
     tokens = stream.part("train")
     recipe = make_recipe(options, len(tokens), stream.tokenizer.vocab_size, device_kind)
-    Batches(tokens, recipe.batch_size, recipe.seq_len)
+    Batches(tokens[recipe.weight_tokens :], recipe.batch_size, recipe.seq_len)
     return replace(recipe, tied=init_from.config().model.tied) if init_from else recipe
 
 
@@ -127,12 +135,14 @@ def make_config(
 ) -> RunConfig:
     """What config.json says of a run that begins now."""
     tokenizer = stream.tokenizer
+    paths = [path if path == "-" else str(Path(path).resolve()) for path in text.paths]
     return RunConfig(
         charnn=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         corpus={
             "name": corpus,
-            "paths": [path if path == "-" else str(Path(path).resolve()) for path in text.paths],
+            "paths": paths,
+            "looks": _looks_of(paths),
             "encoding": text.encoding,
             "document_separator": text.document_separator,
             "sha256": stream.text_sha256,
@@ -147,6 +157,7 @@ def make_config(
             "fingerprint": tokenizer.fingerprint,
         },
         model=recipe.shape(tokenizer.vocab_size),
+        experts=("network", EXPERT) if recipe.ngram_weight else ("network",),
         training={
             "options": asdict(options),
             "recipe": asdict(recipe),
@@ -174,6 +185,18 @@ def saved_training(config: RunConfig, run: Run) -> tuple[TrainOptions, Recipe, s
         ) from None
 
 
+def with_recipe(config: RunConfig, recipe: Recipe) -> RunConfig:
+    """A run's config.json with another recipe."""
+    return replace(config, training={**config.training, "recipe": asdict(recipe)})
+
+
+def _looks_of(paths: list[str]) -> str | None:
+    try:
+        return looks_of(paths)
+    except TextError:  # gone since it was read
+        return None
+
+
 def _kept_stream(run: Run, config: RunConfig) -> TokenStream | None:
     """The tokens that were kept; None if they are gone or damaged."""
     key = str(config.corpus.get("stream"))
@@ -199,6 +222,10 @@ def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
     )
     if moved is not None:
         return replace(text, paths=moved.paths)
+    if run.path.is_file():
+        raise TextError(
+            f"{run.path} came without its text: name one, as in 'charnn eval TEXT -m {run.path}'"
+        )
     gone = [path for path in text.paths if path == "-" or not Path(path).exists()]
     if gone or not text.paths:
         if gone and gone[0] != "-":
@@ -209,14 +236,30 @@ def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
     return text
 
 
-def sizes_of(run: Run, options: TrainOptions) -> TrainOptions:
-    """The options with the sizes of the run to begin from.
+def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> TrainOptions:
+    """The options with the sizes and the kind of tokenizer of the run to begin from.
+
+    Args:
+        run: the run to begin from.
+        options: what the user said.
+        given: the names of the options that the user did give, also where it is the default.
 
     Raises:
-        OptionError: a size was asked for that the run does not have.
+        OptionError: something was asked for that the run does not have.
     """
     config = run.config()
     shape = config.model
+    kind, vocab_size = str(config.tokenizer["kind"]), config.tokenizer["vocab_size"]
+    for name, wanted, found in (
+        ("tokenizer", options.tokenizer if "tokenizer" in given else None, kind),
+        ("vocab-size", options.vocab_size, vocab_size),
+        ("size", None if options.size == "auto" else options.size, _size_in_words(shape)),
+    ):
+        if wanted not in (None, found):
+            raise OptionError(
+                f"{name} of run {run.name} is {found}, got {wanted}: leave --{name} out with "
+                "--init-from"
+            )
     sizes: dict[str, Any] = {
         "cell": shape.cell,
         "layers": shape.num_layers,
@@ -229,8 +272,8 @@ def sizes_of(run: Run, options: TrainOptions) -> TrainOptions:
                 f"{name} of run {run.name} is {size}, got {getattr(options, name)}: "
                 f"leave --{name} out with --init-from"
             )
-    return replace(options, tokenizer=str(config.tokenizer["kind"]), **sizes)
+    return replace(options, tokenizer=kind, **sizes)
 
 
-def _ignore(_: Preparing) -> None:
-    return None
+def _size_in_words(shape: ModelShape) -> str:
+    return f"{shape.num_layers} x {shape.hidden_size}"

@@ -5,39 +5,56 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from charnn.corpus.accounting import Score
 from charnn.corpus.split import check_part
 from charnn.corpus.stream import encode_source
-from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
+from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.language_model import LanguageModel
 from charnn.records import Preparing
-from charnn.runs.layout import WEIGHTS
+from charnn.runs.checkpoints import Checkpoint
+from charnn.runs.layout import GRADIENTS, WEIGHTS
+from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
 from charnn.text.reading import open_texts
 from charnn.training.device import choose_device
-from charnn.training.evaluation import evaluate
+from charnn.training.dynamic import dynamic_nats
+from charnn.training.evaluation import token_nats
 from charnn.training.saved import Text, stream_of
+from charnn.training.scores import Nats, Scores, adaptive_nats, counted_nats, score_together
+from charnn.training.state import take_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Manner:
+    """How a text is scored.
+
+    Attributes:
+        with_ngram: whether the n-gram model, if there is one, predicts beside the network.
+        dynamic: whether to score once more with experts that go on learning.
+    """
+
+    with_ngram: bool = True
+    dynamic: bool = False
+
+
+USUAL_MANNER = Manner()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Scores):
     """A text and what it costs.
 
     Attributes:
         part: "train", "validation", "test", or "text" for a text of its own.
-        score: of everything that predicts together.
-        network: of the network alone.
-        ngram: of the n-gram alone; None where the run has none.
+        dynamic: the same where network, counts and the weight between them go on learning from
+            what they have read; None where that was not asked for.
     """
 
-    part: str
-    score: Score
-    network: Score
-    ngram: Score | None = None
+    part: str = "text"
+    dynamic: Scores | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The numbers as a JSON object."""
@@ -51,12 +68,22 @@ class Evaluation:
             "bytes": self.score.bytes,
             "tokens": self.score.tokens,
             "network_bits_per_char": self.network.bits_per_char,
-            "ngram_bits_per_char": self.ngram.bits_per_char if self.ngram else None,
+            "ngram_bits_per_char": _bits(self.ngram),
+            "dynamic_bits_per_char": _bits(self.dynamic.score if self.dynamic else None),
+            "dynamic_network_bits_per_char": _bits(self.dynamic.network if self.dynamic else None),
+            "dynamic_ngram_bits_per_char": _bits(self.dynamic.ngram if self.dynamic else None),
         }
 
 
+def _bits(score: Score | None) -> float | None:
+    return score.bits_per_char if score else None
+
+
 def score_part(
-    run: Run, part: str | None = None, on_progress: Callable[[Preparing], None] | None = None
+    run: Run,
+    part: str | None = None,
+    on_progress: Callable[[Preparing], None] | None = None,
+    manner: Manner = USUAL_MANNER,
 ) -> Evaluation:
     """What a part of the run's own text costs it.
 
@@ -65,6 +92,7 @@ def score_part(
         part: "train", "validation" or "test"; None is the test part if there is one, else the
             validation part.
         on_progress: told how many tokens have been scored.
+        manner: who predicts, and whether they adapt.
 
     Raises:
         OptionError: there is no such part, or it is empty.
@@ -75,11 +103,15 @@ def score_part(
     name = part or ("test" if len(stream.part("test")) else "validation")
     if len(stream.part(name)) == 0:
         raise OptionError(f"run {run.name} has no {name} part: name another --part, or a text")
-    return _evaluation(run, name, stream.part(name), stream.tokenizer, on_progress)
+    tokens, tokenizer = stream.part(name), stream.tokenizer
+    return _evaluation(run, name, tokens, tokenizer, manner, on_progress)
 
 
 def score_text(
-    run: Run, text: Text, on_progress: Callable[[Preparing], None] | None = None
+    run: Run,
+    text: Text,
+    on_progress: Callable[[Preparing], None] | None = None,
+    manner: Manner = USUAL_MANNER,
 ) -> Evaluation:
     """What a text of its own costs a run.
 
@@ -87,18 +119,29 @@ def score_text(
         run: the run.
         text: files, folders or stdin.
         on_progress: told how many tokens have been scored.
+        manner: who predicts, and whether they adapt.
 
     Raises:
         TextError: the text cannot be read.
     """
-    tokenizer = load_tokenizer(run.path)
+    tokenizer = run.tokenizer()
+    tokens = read_tokens(text, tokenizer)
+    return _evaluation(run, "text", tokens, tokenizer, manner, on_progress)
+
+
+def read_tokens(text: Text, tokenizer: Tokenizer) -> NDArray[np.integer[Any]]:
+    """The tokens of a text, (n,), n >= 1.
+
+    Raises:
+        TextError: it cannot be read, or is empty.
+    """
     with open_texts(
         text.paths, encoding=text.encoding, document_separator=text.document_separator
     ) as source:
         chunks = list(encode_source(source, tokenizer))
     if not chunks:
-        raise TextError(f"{source.name} has no text to score")
-    return _evaluation(run, "text", np.concatenate(chunks), tokenizer, on_progress)
+        raise TextError(f"{source.name} has no text to read")
+    return np.concatenate(chunks)
 
 
 def _evaluation(
@@ -106,20 +149,69 @@ def _evaluation(
     part: str,
     tokens: NDArray[np.integer[Any]],
     tokenizer: Tokenizer,
+    manner: Manner,
     on_progress: Callable[[Preparing], None] | None,
 ) -> Evaluation:
+    checkpoint = adapting_checkpoint(run) if manner.dynamic else run.chosen(WEIGHTS)
+    device = choose_device("auto", "fp32")
+    model = load_model(run, checkpoint).to(device.torch_device)
+    report = _reporter("scoring", len(tokens), on_progress)
+    boundary = tokenizer.boundary
+    nats = _whole(token_nats(model, tokens, boundary, device, on_progress=report), part)
+    counts = read_ngram(run, checkpoint) if manner.with_ngram else None
+    counted = counted_nats(counts, tokens, boundary)
+    weight = ngram_weight(checkpoint)
+    scores = score_together(nats, counted, weight, tokens, tokenizer)
+    dynamic = None
+    if manner.dynamic:
+        report = _reporter("adapting", len(tokens), on_progress)
+        roots = checkpoint.tensors(GRADIENTS)
+        nats = _whole(
+            dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part
+        )
+        counted = adaptive_nats(counts, tokens, boundary)
+        dynamic = score_together(nats, counted, weight, tokens, tokenizer, adapting=True)
+    return Evaluation(scores.score, scores.network, scores.ngram, part, dynamic)
+
+
+def adapting_checkpoint(run: Run) -> Checkpoint:
+    """The best checkpoint, with what adapting its network goes by.
+
+    Raises:
+        OptionError: it does not say how large its gradients were.
+    """
+    if GRADIENTS not in run.chosen(WEIGHTS).manifest.files:
+        raise OptionError(
+            f"run {run.name} cannot adapt: its checkpoint does not say how large its gradients "
+            "were (it is of before the first step, or of another optimizer than adamw)"
+        )
+    return run.chosen(WEIGHTS, GRADIENTS)
+
+
+def _reporter(
+    what: str, total: int, on_progress: Callable[[Preparing], None] | None
+) -> Callable[[int], bool]:
     def report(done: int) -> bool:
         if on_progress:
-            on_progress(Preparing("scoring", done, len(tokens), "tokens"))
+            on_progress(Preparing(what, done, total, "tokens"))
         return True
 
-    shape = run.config().model
-    device = choose_device("auto", "fp32")
-    model = LanguageModel(shape)
-    weights = run.chosen(WEIGHTS).weights(shape)
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    model.to(device.torch_device)
-    score = evaluate(model, tokens, tokenizer, device, on_progress=report)
-    if score is None:
+    return report
+
+
+def _whole(nats: Nats | None, part: str) -> Nats:
+    if nats is None:
         raise TextError(f"{part} was not scored to its end")
-    return Evaluation(part, score, network=score)
+    return nats
+
+
+def load_model(run: Run, checkpoint: Checkpoint) -> LanguageModel:
+    """The network of a checkpoint, in torch.
+
+    Raises:
+        RunDamagedError: the weights are of another network, or not finite.
+    """
+    shape = run.config().model
+    model = LanguageModel(shape)
+    take_weights(model, checkpoint.weights(shape))
+    return model

@@ -4,19 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from charnn.corpus.stream import TokenStream
+from charnn.model.ngram import Ngram
 from charnn.records import Control, Record
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.plan import Plan
 from charnn.training.recipe import Recipe
+from charnn.training.saver import Outcome
 from charnn.training.state import TrainerState
+
+Tokens = NDArray[np.integer[Any]]
 
 
 class Keeper(Protocol):
-    """Keeps what must outlive the process: journals, the plan, checkpoints."""
+    """Keeps what must outlive the process: journals, the plan, checkpoints.
+
+    Nothing here raises when the disk refuses; `outcomes` tells.
+    """
+
+    @property
+    def unsaved(self) -> dict[str, str]:
+        """The checkpoints, "best" or "last", that could not be written, and why."""
 
     def note(self, record: Record) -> None:
         """Append a record to its journal."""
@@ -33,6 +45,12 @@ class Keeper(Protocol):
     def load_best(self) -> dict[str, NDArray[Any]]:
         """The weights that `save_best` kept last."""
 
+    def wait(self) -> None:
+        """Wait until everything is written, or has failed."""
+
+    def outcomes(self) -> list[Outcome]:
+        """How writing has ended since the last call."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -46,6 +64,7 @@ class Task:
         control: what a person asks for meanwhile.
         path: of the run, as it is shown.
         clock: seconds since the training command began.
+        counts: the n-gram model that predicts beside the network; None if there is none.
     """
 
     options: TrainOptions
@@ -55,6 +74,17 @@ class Task:
     control: Control
     path: str
     clock: Callable[[], float]
+    counts: Ngram | None = None
+
+    @property
+    def training_tokens(self) -> Tokens:
+        """What the network is trained on, (n,)."""
+        return self.stream.part("train")[self.recipe.weight_tokens :]
+
+    @property
+    def weight_tokens(self) -> Tokens:
+        """What the n-gram model's weight is fitted on, (m,); maybe nothing."""
+        return self.stream.part("train")[: self.recipe.weight_tokens]
 
     @property
     def chars_per_token(self) -> float:

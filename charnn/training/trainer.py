@@ -1,37 +1,36 @@
-"""Truncated BPTT as a generator of records.
+"""Truncated BPTT as a generator of records, from the plan to the end.
 
-Between steps, at boundaries that the plan names, a trainer reports, validates, writes samples and
-saves. A step itself is in `updates.py`; where records go is the caller's business, where
-checkpoints and journals go is the Keeper's.
+A step itself is in `updates.py`, what happens between steps in `boundaries.py`, what happens when
+numbers explode in `faults.py`; where records go is the caller's business, where checkpoints and
+journals go is the Keeper's.
 """
 
-import copy
-import math
+import gc
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
-from charnn.corpus.accounting import Score
 from charnn.corpus.batches import Batches
-from charnn.model.stepper import Stepper
-from charnn.records import Event, Finished, Heartbeat, PlanFixed, Record, StepRecord, Validation
-from charnn.training.device import Device
-from charnn.training.evaluation import QUICK, QUICK_TOKENS, evaluate
+from charnn.records import Finished, Heartbeat, PlanFixed, Record
+from charnn.training.boundaries import Boundaries
+from charnn.training.faults import ExplodedError, Faults, NoMemoryError, is_out_of_memory
 from charnn.training.feed import Feed
 from charnn.training.options import DEFAULT_MINUTES
-from charnn.training.plan import Plan, learning_rate_at, make_plan, planned_steps
-from charnn.training.planning import Costs, Timing, final_seconds, plan_for_minutes
-from charnn.training.previews import write_preview
+from charnn.training.plan import Plan, make_plan, planned_steps
+from charnn.training.planning import Timing, plan_for_minutes
 from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.state import TrainerState
 from charnn.training.task import Keeper, Task
+from charnn.training.telling import Teller
 from charnn.training.updates import Updates
+from charnn.training.validating import Validator
 
 _HEARTBEAT_SECONDS = 0.5
-Boundary = Callable[[], Generator[Record, None, bool]]
-"""A task between steps; it returns whether it was done, or broken off because of a stop."""
+_EARLY_STEPS = 2
+"""By then a training has used the memory it needs, and nothing is lost by beginning again."""
 
 
 class Trainer:
@@ -42,46 +41,72 @@ class Trainer:
         state: what changes; new or restored.
         keeper: where checkpoints and journals go.
         plan: the saved plan of a resumed run; None makes one.
+        first_step: where the plan to be made begins: behind the end of the one before.
     """
 
     def __init__(
-        self, task: Task, state: TrainerState, keeper: Keeper, plan: Plan | None = None
+        self,
+        task: Task,
+        state: TrainerState,
+        keeper: Keeper,
+        plan: Plan | None = None,
+        first_step: int = 0,
     ) -> None:
         self._task = task
         self._state = state
         self._keeper = keeper
+        self._first_step = first_step
+        self._is_new = state.progress.step == 0
         stream, recipe = task.stream, task.recipe
         self._batches = Batches(
-            stream.part("train"), recipe.batch_size, recipe.seq_len, stream.tokenizer.boundary
+            task.training_tokens, recipe.batch_size, recipe.seq_len, stream.tokenizer.boundary
         )
         self._updates = Updates(state, Feed(self._batches, task.device), recipe, task.device)
-        self._held_out = stream.part("validation")
-        self._costs = Costs()
-        self._before = state.progress.elapsed - (task.clock() if state.progress.step else 0.0)
-        self._plan = plan or self._provisional_plan()
-        self._planned = plan is not None
-        self._writer: tuple[int, Stepper] | None = None
+        self._validator = Validator(task, state, keeper)
+        self._teller = Teller(task, state, keeper)
+        self._faults = Faults(task, state, keeper, self._teller, self._updates.drain)
+        self._between = Boundaries(
+            *(task, state, keeper, self._batches, self._updates),
+            *(self._validator, self._teller, self._faults),
+            plan=plan or self._provisional_plan(),
+            planned=plan is not None,
+        )
 
     def records(self) -> Generator[Record, None, None]:
         """Train until the plan is fulfilled, validation stops improving or somebody asks to stop.
 
         Raises:
-            TrainingError: the loss is not a number any more.
+            ExplodedError: the numbers explode again and again; the best weights are kept.
+            NoMemoryError: memory has run out; what could be saved is.
         """
+        try:
+            yield from self._train_and_finish()
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        yield from self._save_without_memory()
+
+    def _train_and_finish(self) -> Iterator[Record]:
         if self._planned:
             yield self._plan_record()
-        reason = yield from self._train()
+        try:
+            reason, error = (yield from self._train()), None
+        except ExplodedError as exploded:
+            reason, error = "exploded", exploded
         yield from self._finish(reason)
+        if error is not None:
+            raise error
 
     # -- the loop ---------------------------------------------------------------------------
 
     def _train(self) -> Generator[Record, None, str]:
         """Everything up to the end, whose reason is returned."""
         progress = self._state.progress
-        yield from self._settle()
+        yield from self._between.settle()
         if not self._planned and not self._stopping():
             yield from self._fix_plan()
-            yield from self._settle()  # a run resumed here does so too
+            yield from self._between.settle()  # a run resumed here does so too
         while not self._stopping():
             if self._has_plateaued():
                 return "plateau"
@@ -90,13 +115,20 @@ class Trainer:
             yield from self._wait_while_paused()
             if not self._stopping():
                 self._take_step()
-                yield from self._settle()
+                yield from self._faults.look()
+                yield from self._between.settle()
         return "stopped"
 
+    @property
+    def _plan(self) -> Plan:
+        return self._between.plan
+
+    @property
+    def _planned(self) -> bool:
+        return self._between.planned
+
     def _take_step(self) -> float:
-        return self._updates.take_step(
-            learning_rate_at(self._state.progress.step, self._task.recipe, self._plan)
-        )
+        return self._updates.take_step(self._between.rate_at(self._state.progress.step))
 
     def _stopping(self) -> bool:
         return self._task.control.stopping
@@ -108,121 +140,8 @@ class Trainer:
     def _wait_while_paused(self) -> Iterator[Record]:
         control = self._task.control
         while control.paused and control.wait_while_paused(_HEARTBEAT_SECONDS):
-            yield Heartbeat(self._state.progress.step, True, self._elapsed())
-            yield from self._answer_request()
-
-    # -- what happens between steps ---------------------------------------------------------
-
-    def _settle(self) -> Iterator[Record]:
-        """Do what is due at this step and was not done before a stop."""
-        progress = self._state.progress
-        for name, work in self._due():
-            if name not in progress.settled and not self._stopping():
-                started = time.perf_counter()
-                if (yield from work()):
-                    progress.settled.append(name)
-                self._costs.note(name, time.perf_counter() - started)
-        yield from self._answer_request()
-
-    def _answer_request(self) -> Iterator[Record]:
-        """The sample that somebody asked for, if so."""
-        control = self._task.control
-        if control.take_sample_request():
-            yield from self._preview(control.temperature, control.sample_length)
-
-    def _due(self) -> Iterator[tuple[str, Boundary]]:
-        """The names of the tasks due at this step, in their order, and the tasks."""
-        plan, step = self._plan, self._state.progress.step
-        at_end = step >= plan.total_steps
-        if step and step % plan.log_every == 0:
-            yield "step", self._report_step
-        if step % plan.validate_every == 0 or at_end:
-            yield "validation", self._validate
-        if step % plan.sample_every == 0 or at_end:
-            for temperature in self._task.options.temps:
-                yield f"sample {temperature}", self._previewing(temperature)
-        if step and step % plan.save_every == 0 and self._planned:
-            yield "save", self._save
-
-    def _report_step(self) -> Generator[Record, None, bool]:
-        self._updates.drain()
-        self._updates.check()
-        progress, task = self._state.progress, self._task
-        loss = progress.nats / progress.tokens
-        seconds_per_step = progress.seconds / progress.updates
-        record = StepRecord(
-            step=progress.step,
-            epoch=progress.step / self._batches.windows_per_epoch,
-            loss=loss,
-            bits_per_char=loss / math.log(2) / task.chars_per_token,
-            learning_rate=learning_rate_at(progress.step - 1, task.recipe, self._plan),
-            grad_norm=progress.grad_norm / progress.updates,
-            chars_per_second=progress.tokens * task.chars_per_token / progress.seconds,
-            elapsed=self._elapsed(),
-            remaining=(self._plan.total_steps - progress.step) * seconds_per_step,
-            memory=task.device.memory(),
-        )
-        progress.start_sums()
-        yield self._note(record)
-        return True
-
-    def _validate(self) -> Generator[Record, None, bool]:
-        tokens = self._held_out[:QUICK_TOKENS]
-        if len(tokens) == 0:
-            self._keep_unvalidated()
-            return True
-        task = self._task
-        score = evaluate(
-            self._state.averaged,
-            tokens,
-            task.stream.tokenizer,
-            task.device,
-            reading=QUICK,
-            on_progress=lambda _: not self._stopping(),
-        )
-        if score is None:
-            return False
-        if is_best := self._state.progress.note_validation(score.bits_per_char):
-            self._keeper.save_best(self._state, score.bits_per_char)
-        whole = len(tokens) == len(self._held_out)
-        yield self._note(self._validation(score, whole=whole, is_best=is_best))
-        return True
-
-    def _keep_unvalidated(self) -> None:
-        """Without held-out text the newest weights count as the best."""
-        self._keeper.save_best(self._state, None)
-
-    def _previewing(self, temperature: float) -> Boundary:
-        return lambda: self._preview(temperature, self._task.options.sample_length, keep=True)
-
-    def _preview(
-        self, temperature: float, length: int, *, keep: bool = False
-    ) -> Generator[Record, None, bool]:
-        """A sample of the averaged weights; those that the plan asks for are kept."""
-        task, step = self._task, self._state.progress.step
-        if self._writer is None or self._writer[0] != step:
-            weights = self._state.weights(averaged=True)
-            self._writer = step, Stepper(self._state.model.shape, weights)
-        sample = write_preview(
-            self._writer[1],
-            task.stream.tokenizer,
-            temperature=temperature,
-            prompt=task.options.prompt,
-            length=length,
-            seed=task.options.seed,
-            step=step,
-            elapsed=self._elapsed,
-            stopping=self._stopping,
-        )
-        if sample is None:
-            return False
-        yield self._note(sample) if keep else sample
-        return True
-
-    def _save(self) -> Generator[Record, None, bool]:
-        self._save_last()
-        yield self._event("saved", f"checkpoint at step {self._state.progress.step}")
-        return True
+            yield Heartbeat(self._state.progress.step, True, self._teller.elapsed())
+            yield from self._between.answer_request()
 
     # -- the plan ---------------------------------------------------------------------------
 
@@ -234,7 +153,12 @@ class Trainer:
         steps = planned_steps(task.options, per_epoch)
         seconds = 60 * (task.options.minutes or DEFAULT_MINUTES)
         total = steps or max(1, round(seconds / nominal))
-        return make_plan(task.options, task.recipe, per_epoch, total, nominal)
+        return self._begun_here(make_plan(task.options, task.recipe, per_epoch, total, nominal))
+
+    def _begun_here(self, plan: Plan) -> Plan:
+        """A plan for so many steps from its first one on."""
+        first = self._first_step
+        return replace(plan, first_step=first, total_steps=first + plan.total_steps)
 
     def _fix_plan(self) -> Iterator[Record]:
         """Make the plan final; where minutes decide, after timing the first steps."""
@@ -242,28 +166,27 @@ class Trainer:
             timing = Timing(self._task.options, self._task.clock)
             while timing.wants_more() and not self._stopping():
                 timing.note(self._take_step())
+                yield from self._faults.look()
             if self._stopping():
                 return
-            self._plan = self._plan_for_minutes(timing)
-        self._planned = True
+            self._between.plan = self._plan_for_minutes(timing)
+        self._between.planned = True
         self._keeper.save_plan(self._plan)
-        yield self._note(self._plan_record())
-        self._save_last()
+        yield self._teller.note(self._plan_record())
+        self._between.save_last()
 
     def _plan_for_minutes(self, timing: Timing) -> Plan:
-        task, tokenizer = self._task, self._task.stream.tokenizer
-        model, device = self._state.averaged, self._exact_device()
-        self._costs.note("final", final_seconds(model, self._held_out, tokenizer, device))
+        task, costs = self._task, self._between.costs
+        costs.note("final", self._validator.best_seconds())
         started = time.perf_counter()
-        self._save_last()
-        self._costs.note("save", time.perf_counter() - started)
-        return plan_for_minutes(
-            task.options,
-            task.recipe,
-            self._batches.windows_per_epoch,
-            timing,
-            self._costs,
-            self._state.progress.step,
+        self._between.save_last()
+        costs.note("copy", time.perf_counter() - started)
+        self._keeper.wait()
+        costs.note("save", time.perf_counter() - started)
+        taken = self._state.progress.step - self._first_step
+        per_epoch = self._batches.windows_per_epoch
+        return self._begun_here(
+            plan_for_minutes(task.options, task.recipe, per_epoch, timing, costs, taken)
         )
 
     def _plan_record(self) -> PlanFixed:
@@ -284,75 +207,73 @@ class Trainer:
     # -- the end ----------------------------------------------------------------------------
 
     def _finish(self, reason: str) -> Iterator[Record]:
-        """Score the best weights on the whole validation part, save, and say how it ended."""
+        """Save, score the best weights on the whole validation part, and say how it ended."""
         progress = self._state.progress
         if reason == "plateau":
-            message = f"validation has not improved since step {progress.best_step}"
-            yield self._event("plateau", message)
+            message = f"validation has not improved since step {progress.best_step or 0:,}"
+            yield self._teller.event("plateau", message)
         if self._planned:
-            self._save_last()
-            yield self._event("saved", f"checkpoint at step {progress.step}")
-        final = None if reason == "stopped" else self._score_best()
+            self._between.save_last()
+            yield from self._teller.outcomes()
+        final = None if reason == "stopped" else self._validator.best()
         if final is not None:
-            yield self._note(self._validation(final, whole=True, is_best=True))
+            elapsed = self._teller.elapsed()
+            record = self._validator.record(final, elapsed, is_best=False, final=True)
+            yield self._teller.note(record)
         elif self._stopping():
             reason = "stopped"  # before the score was there: resuming makes it
-        yield self._note(
+        yield from self._wait_for_the_disk()
+        yield self._teller.note(
             Finished(
                 step=progress.step,
                 reason=reason,
-                bits_per_char=final.bits_per_char if final else progress.best_bits_per_char,
+                bits_per_char=final.score.bits_per_char if final else progress.best_bits_per_char,
                 best_bits_per_char=progress.best_bits_per_char,
                 best_step=progress.best_step,
-                elapsed=self._elapsed(),
+                elapsed=self._teller.elapsed(),
                 path=self._task.path,
             )
         )
 
-    def _score_best(self) -> Score | None:
-        if len(self._held_out) == 0:
-            return None
-        model = copy.deepcopy(self._state.averaged)
-        weights = self._keeper.load_best()
-        model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-        return evaluate(
-            model,
-            self._held_out,
-            self._task.stream.tokenizer,
-            self._exact_device(),
-            on_progress=lambda _: not self._stopping(),
+    def _wait_for_the_disk(self) -> Iterator[Record]:
+        """Have everything written, and tried once more if it could not be."""
+        self._keeper.wait()
+        yield from self._teller.outcomes()
+        if self._keeper.unsaved and self._planned:
+            self._between.save_last()
+            self._keeper.wait()
+            yield from self._teller.outcomes()
+
+    def _save_without_memory(self) -> Iterator[Record]:
+        """Save what can be, and say what to do.
+
+        Raises:
+            NoMemoryError: always.
+        """
+        step, rows = self._state.progress.step, self._task.recipe.batch_size
+        self._state.optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        if self._task.device.kind == "cuda":
+            torch.cuda.empty_cache()
+        taken = step - self._first_step
+        if self._is_new and (not self._planned or taken <= _EARLY_STEPS):
+            raise NoMemoryError(
+                f"there is not enough memory for {rows} rows of {self._task.recipe.seq_len} "
+                "tokens: make the network or the text's windows smaller with --hidden or --seq-len",
+                early=True,
+            )
+        if self._planned and not self._updates.halfway:
+            try:
+                self._between.save_last()
+                self._keeper.wait()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            yield from self._teller.outcomes()
+        name = Path(self._task.path).name
+        raise NoMemoryError(
+            f"memory ran out at step {step:,}, the newest checkpoint is kept: close other "
+            f"programs and go on with 'charnn train --resume {name}', or begin a new run from it "
+            f"with --init-from {name} and a --batch-size below {rows}",
+            early=False,
         )
-
-    def _exact_device(self) -> Device:
-        """Results are computed in float32."""
-        return replace(self._task.device, precision="fp32")
-
-    # -- small help -------------------------------------------------------------------------
-
-    def _save_last(self) -> None:
-        self._updates.drain()
-        self._state.progress.elapsed = self._elapsed()
-        self._keeper.save_last(self._state)
-
-    def _validation(self, score: Score, *, whole: bool, is_best: bool) -> Validation:
-        return Validation(
-            step=self._state.progress.step,
-            loss=score.loss,
-            bits_per_char=score.bits_per_char,
-            bits_per_byte=score.bits_per_byte,
-            characters=score.characters,
-            tokens=score.tokens,
-            whole=whole,
-            is_best=is_best,
-            elapsed=self._elapsed(),
-        )
-
-    def _note(self, record: Record) -> Record:
-        self._keeper.note(record)
-        return record
-
-    def _event(self, kind: str, message: str) -> Record:
-        return self._note(Event(kind, self._state.progress.step, message, self._elapsed()))
-
-    def _elapsed(self) -> float:
-        return self._before + self._task.clock()

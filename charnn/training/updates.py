@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.errors import TrainingError
-from charnn.model.language_model import detach, roll_rows
+from charnn.model.language_model import State, detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
 from charnn.training.plan import ema_decay_at
@@ -19,7 +18,8 @@ from charnn.training.state import TrainerState
 class Updates:
     """Takes steps on a state and keeps their sums in its progress.
 
-    Nothing in a step waits for a GPU: losses and norms stay on the device until `drain`.
+    Nothing in a step waits for a GPU: losses and norms stay on the device until `drain`, and what
+    is no number is dropped there, by the optimiser's own kernel.
 
     Args:
         state: what is trained.
@@ -34,24 +34,27 @@ class Updates:
         self._recipe = recipe
         self._device = device
         self._pending: list[tuple[int, Tensor, Tensor]] = []
+        # The fused AdamW alone can leave a step out by itself.
+        self._looks_late = device.kind == "cuda" and recipe.optimizer == "adamw"
+        self.halfway = False
+        """Whether an error has left the weights between two steps."""
 
     def take_step(self, learning_rate: float) -> float:
         """Train on the next window; returns the seconds it took on this side."""
         started = time.perf_counter()
         state, progress = self._state, self._state.progress
         inputs, targets, starts_epoch = self._feed.window(progress.step)
+        before = state.carried
         if starts_epoch and progress.step:
-            state.carried = roll_rows(state.carried)
+            before = roll_rows(before)
         state.optimizer.zero_grad(set_to_none=True)
         with self._device.autocast():
-            logits, carried = state.model(inputs, state.carried)
+            logits, carried = state.model(inputs, before)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())  # nats a token
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), self._recipe.grad_clip)
-        if self._may_update(norm):  # a dropped step carries nothing on: it may be no number
-            state.carried = detach(carried)
-            self._update(learning_rate)
-            self._pending.append((targets.numel(), loss.detach(), norm))
+        self._finish_step(loss.detach(), norm, before, detach(carried), learning_rate)
+        self._pending.append((targets.numel(), loss.detach(), norm))
         progress.step += 1
         progress.settled = []
         seconds = time.perf_counter() - started
@@ -62,35 +65,51 @@ class Updates:
         """Add what the steps since the last call left on the device to the progress."""
         progress = self._state.progress
         for count, loss, norm in self._pending:
+            nats, norm_of_step = float(loss), float(norm)
+            if not math.isfinite(nats + norm_of_step):
+                if self._looks_late:
+                    progress.note_dropped()
+                continue
+            if self._looks_late:
+                progress.dropped_in_a_row = 0
             progress.tokens += count
             progress.updates += 1
-            progress.nats += float(loss) * count
-            progress.grad_norm += float(norm)
+            progress.nats += nats * count
+            progress.grad_norm += norm_of_step
         self._pending.clear()
 
-    def check(self) -> None:
-        """Refuse to go on with numbers that have exploded.
-
-        Raises:
-            TrainingError: the loss since the last record is not a number.
-        """
-        progress = self._state.progress
-        if progress.updates and math.isfinite(progress.nats):
-            return
-        raise TrainingError(
-            f"the loss is not a number any more at step {progress.step}: the last checkpoint is "
-            "kept; start a new run with a smaller --learning-rate"
-        )
+    def _finish_step(
+        self, loss: Tensor, norm: Tensor, before: State, after: State, learning_rate: float
+    ) -> None:
+        """Update the weights and carry the state on, unless the step came to no number."""
+        state = self._state
+        is_number = (loss + norm).isfinite()
+        if self._looks_late:
+            state.carried = _chosen(is_number, after, before)
+            state.optimizer.found_inf = (~is_number).float()  # type: ignore[attr-defined]
+            self._update(learning_rate)
+        elif is_number:
+            state.carried = after
+            state.progress.dropped_in_a_row = 0
+            self._update(learning_rate)
+        else:
+            state.carried = before
+            state.progress.note_dropped()
 
     def _update(self, learning_rate: float) -> None:
+        self.halfway = True
         for group in self._state.optimizer.param_groups:
             group["lr"] = learning_rate
         self._state.optimizer.step()
         self._state.update_average(ema_decay_at(self._state.progress.step, self._recipe))
+        self.halfway = False
 
-    def _may_update(self, norm: Tensor) -> bool:
-        """Whether the gradient is finite; looked at only where looking does not stall a GPU."""
-        if norm.device.type == "cuda" or bool(norm.isfinite()):
-            return True
-        self._state.progress.dropped += 1
-        return False
+
+def _chosen(condition: Tensor, state: State, other: State) -> State:
+    """One state or the other, by a condition that stays where it is; (batch, hidden) each."""
+    return tuple(
+        tuple(
+            torch.where(condition, one, two.to(one.dtype)) for one, two in zip(*layers, strict=True)
+        )
+        for layers in zip(state, other, strict=True)
+    )

@@ -20,6 +20,7 @@ from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.plan import Plan
 from charnn.training.recipe import Recipe, make_recipe
+from charnn.training.saver import Outcome
 from charnn.training.state import TrainerState
 from charnn.training.task import Task
 
@@ -35,6 +36,7 @@ SMALL: dict[str, Any] = {
     "temps": (0.8,),
     "save_every": "5steps",
     "sample_every": "7steps",
+    "no_ngram": True,
 }
 
 
@@ -158,6 +160,8 @@ class MemoryKeeper:
         self.saved: list[tuple[int, dict[str, Any]]] = []
         self.bests: list[tuple[int, float | None]] = []
         self.best: dict[str, np.ndarray] = {}
+        self.unsaved: dict[str, str] = {}
+        self.told: list[Outcome] = []
 
     def note(self, record: Record) -> None:
         self.records.append(record)
@@ -167,6 +171,7 @@ class MemoryKeeper:
 
     def save_last(self, state: TrainerState) -> None:
         self.saved.append((state.progress.step, state.progress.to_json()))
+        self.told.append(Outcome("last", state.progress.step))
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
         self.best = state.weights(averaged=True)
@@ -174,6 +179,13 @@ class MemoryKeeper:
 
     def load_best(self) -> dict[str, np.ndarray]:
         return self.best
+
+    def wait(self) -> None:
+        pass
+
+    def outcomes(self) -> list[Outcome]:
+        told, self.told = self.told, []
+        return told
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from charnn.corpus.accounting import Score
 from charnn.records import Finished, PlanFixed, Sample, StepRecord
-from charnn.training import planning, trainer
+from charnn.training import boundaries, planning, trainer, validating
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
 from charnn.training.options import TrainOptions
 from charnn.training.planning import Costs, Timing, final_seconds, plan_for_minutes
 from charnn.training.recipe import make_recipe, nominal_seconds_per_step
+from charnn.training.scores import Scores
 
 OPTIONS = TrainOptions(minutes=5)
 RECIPE = make_recipe(OPTIONS, 300_000, 1500, "cpu")
@@ -69,11 +70,11 @@ def test_costs_of_a_kind_are_added():
 
 def test_a_plan_for_minutes_by_hand():
     timing = timed([0.1] * 12, minutes=1, clock=5.0)
-    costs = Costs({"validation": 0.05, "sample 0.8": 0.5, "save": 0.3, "final": 2.0})
+    costs = Costs({"validation": 0.05, "sample 0.8": 0.5, "save": 0.3, "copy": 0.1, "final": 2.0})
     options = TrainOptions(minutes=1, sample_every="10s", save_every="30s")
     plan = plan_for_minutes(options, RECIPE, 77, timing, costs, steps_done=12)
     left = 60 - 5 - 2.0 - planning.EXIT_SECONDS - 25 * 0.05 - (2 * 0.3 + 0.5)
-    per_step = 0.1 + 0.5 / 100 + 0.3 / 300
+    per_step = 0.1 + 0.5 / 100 + 0.1 / 300
     assert plan.total_steps == 12 + round(left / per_step)
     assert plan.seconds == 60
     assert plan.steps_per_epoch == 77
@@ -148,10 +149,10 @@ def simulate(make_task, make_state, keeper, monkeypatch):
         progress.seconds += (seconds := simulated.machine.step_seconds())
         return simulated.machine.passes(seconds)
 
-    def evaluated(*_, reading=WHOLE, **__):
-        machine = simulated.machine
-        machine.passes(machine.final if reading is WHOLE else machine.validation)
-        return Score(1.0 + machine.now * -1e-6, 1, 1, 1)
+    def scored(seconds):
+        simulated.machine.passes(seconds)
+        score = Score(1.0 + simulated.machine.now * -1e-6, 1, 1, 1)
+        return Scores(score, score)
 
     def preview(*_, temperature, step, **__):
         simulated.machine.passes(simulated.machine.sample)
@@ -162,12 +163,14 @@ def simulate(make_task, make_state, keeper, monkeypatch):
 
     simulated = SimpleNamespace(machine=None)
     monkeypatch.setattr(trainer.Updates, "take_step", take_step)
-    monkeypatch.setattr(trainer, "evaluate", evaluated)
-    monkeypatch.setattr(trainer, "write_preview", preview)
-    monkeypatch.setattr(trainer, "final_seconds", probed)
-    monkeypatch.setattr(
-        trainer, "time", SimpleNamespace(perf_counter=lambda: simulated.machine.now)
-    )
+    validator = validating.Validator
+    monkeypatch.setattr(validator, "quick", lambda _: scored(simulated.machine.validation))
+    monkeypatch.setattr(validator, "best", lambda _: scored(simulated.machine.final))
+    monkeypatch.setattr(boundaries, "write_preview", preview)
+    monkeypatch.setattr(validating, "final_seconds", probed)
+    clock = SimpleNamespace(perf_counter=lambda: simulated.machine.now)
+    for module in (trainer, boundaries):
+        monkeypatch.setattr(module, "time", clock)
 
     def simulate(machine: Machine, minutes: float, **options):
         simulated.machine = machine = replace(machine)

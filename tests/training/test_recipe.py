@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from charnn.errors import OptionError
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import Interval, TrainOptions, option_name
-from charnn.training.plan import Plan, ema_decay_at, learning_rate_at, make_plan, planned_steps
+from charnn.training.plan import (
+    MOST_RECORDS,
+    MOST_SAMPLES,
+    Plan,
+    ema_decay_at,
+    learning_rate_at,
+    make_plan,
+    planned_steps,
+)
 from charnn.training.recipe import Recipe, flops_per_token, make_recipe, nominal_seconds_per_step
 
 TOKENS = st.integers(1, 10**9)
@@ -203,11 +211,15 @@ def test_classic_is_the_seed_experiment():
         weight_decay=0.0,
         grad_clip=5.0,
         ema=0.0,
+        composed=False,
         token_dropout=0.0,
         input_dropout=0.0,
         layer_dropout=0.0,
         output_dropout=0.0,
         state_dropout=0.0,
+        ngram_order=6,
+        ngram_weight=0.0,
+        weight_tokens=0,
     )
 
 
@@ -298,8 +310,10 @@ def test_a_plan_has_whole_intervals_in_its_length(total_steps, per_step, validat
         assert isinstance(getattr(plan, name), int)
         assert getattr(plan, name) >= 1
     assert plan.log_every <= max(1, total_steps // 100)
-    assert plan.log_every * per_step <= max(per_step, 0.75)  # the view hears of it often enough
-    assert plan.sample_every == 500
+    rarest = total_steps // MOST_RECORDS
+    assert plan.log_every <= max(1, rarest, 0.75 / per_step)  # the view hears of it often enough
+    assert total_steps // plan.log_every <= MOST_RECORDS * 2
+    assert plan.sample_every == max(500, total_steps // MOST_SAMPLES)
     assert plan.save_every == max(1, round(30 / per_step))
     assert plan.seconds == 60.0
     made = -(-total_steps // plan.validate_every)

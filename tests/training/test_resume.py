@@ -21,6 +21,7 @@ from charnn.runs.run import Run
 from charnn.training import evaluation
 from charnn.training import keeper as keeper_module
 from charnn.training.device import choose_device
+from charnn.training.validating import Validator
 
 BY_TIME = {"elapsed", "remaining", "chars_per_second", "memory"}
 STEPS = 26
@@ -158,6 +159,7 @@ def copy_when_saved(monkeypatch, condition) -> list[Path]:
 
     def save_last(keeper, state):
         real(keeper, state)
+        keeper.wait()
         run = keeper._run.path
         if run.name == "straight" and condition(state, run):
             copy = run.with_name(f"copy-{len(copies)}")
@@ -191,7 +193,7 @@ def test_a_plan_for_minutes_is_followed_to_the_bit(train, checkpoints, monkeypat
     (plan,) = straight.of(PlanFixed)
     assert plan.seconds == pytest.approx(0.6)
     assert copies
-    for copy in copies[:2] + copies[-1:]:
+    for copy in dict.fromkeys(copies[:2] + copies[-1:]):
         assert go_on(copy.name, checkpoints, None).reason == "done"
         assert_same(straight.model.path, copy)
 
@@ -201,14 +203,13 @@ def test_a_stop_while_the_end_is_scored_leaves_only_the_score_to_do(
 ):
     straight = train(run="straight", steps=5)
     control = Control()
-    real = evaluation.evaluate
+    best = Validator.best
 
-    def stop_at_the_end(*arguments, **named):
-        if "reading" not in named:
-            control.stop()
-        return real(*arguments, **named)
+    def stop_at_the_end(validator):
+        control.stop()
+        return best(validator)
 
-    monkeypatch.setattr("charnn.training.trainer.evaluate", stop_at_the_end)
+    monkeypatch.setattr(Validator, "best", stop_at_the_end)
     assert train(run="stopped", steps=5, control=control).records[-1].reason == "stopped"
     monkeypatch.undo()
     records: list[Any] = []
@@ -239,7 +240,8 @@ def test_a_training_that_has_ended_is_not_gone_on_with(
     with pytest.raises(RunError) as error:
         charnn.resume("ended", checkpoints=checkpoints)
     assert str(error.value) == (
-        f"run ended {message}: start a new one from it with --init-from ended"
+        f"run ended {message}: give it more with --minutes, --epochs or --steps, "
+        "or start a new one from it with --init-from ended"
     )
     assert {p: p.read_bytes() for p in (checkpoints / "ended").rglob("*.jsonl")} == before
 

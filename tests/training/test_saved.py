@@ -137,6 +137,35 @@ def test_other_sizes_are_refused(begin, name, value, is_):
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tokenizer": "char"}, "tokenizer of run story is jamo, got char: leave --tokenizer out"),
+        ({"size": "medium"}, "size of run story is 1 x 12, got medium: leave --size out"),
+        ({"vocab_size": 5000}, "vocab-size of run story is {}, got 5000: leave --vocab-size out"),
+    ],
+    ids=str,
+)
+def test_what_contradicts_the_run_to_begin_from_is_refused(begin, options, message):
+    run = begin(tokenizer="jamo")
+    with pytest.raises(OptionError) as error:
+        sizes_of(run, TrainOptions(**options), given=options)
+    expected = message.format(run.config().tokenizer["vocab_size"])
+    assert str(error.value) == f"{expected} with --init-from"
+
+
+def test_what_agrees_with_the_run_to_begin_from_is_taken(begin):
+    run = begin(tokenizer="jamo")
+    options = {
+        "tokenizer": "jamo",
+        "size": "auto",
+        "vocab_size": run.config().tokenizer["vocab_size"],
+        "hidden": 12,
+    }
+    assert sizes_of(run, TrainOptions(**options), given=options).tokenizer == "jamo"
+    assert sizes_of(run, TrainOptions(), given={"steps"}).tokenizer == "jamo"
+
+
 @pytest.mark.parametrize("size", ["auto", "classic"])
 def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size):
     tied, untied = begin("tied"), begin("untied", size="classic")

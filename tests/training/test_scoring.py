@@ -12,13 +12,15 @@ import pytest
 from charnn.corpus.accounting import Score
 from charnn.corpus.split import split_text
 from charnn.errors import EncodingError, OptionError, RunNotFoundError, TextError
+from charnn.generation.loading import load_writer
 from charnn.model.stepper import Stepper
 from charnn.records import Preparing
 from charnn.runs.layout import WEIGHTS
+from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training import evaluation
 from charnn.training.saved import Text, stream_of
-from charnn.training.scoring import Evaluation, score_part, score_text
+from charnn.training.scoring import Evaluation, Manner, score_part, score_text
 
 
 @pytest.fixture(autouse=True)
@@ -151,12 +153,15 @@ def test_the_numbers_as_json(run):
         "tokens": score.tokens,
         "network_bits_per_char": score.bits_per_char,
         "ngram_bits_per_char": None,
+        "dynamic_bits_per_char": None,
+        "dynamic_network_bits_per_char": None,
+        "dynamic_ngram_bits_per_char": None,
     }
 
 
 def test_the_experts_keep_their_own_numbers():
     scores = [Score(nats, 2, 2, 2) for nats in (2.0, 4.0, 6.0)]
-    data = Evaluation("text", *scores).to_json()
+    data = Evaluation(*scores).to_json()
     keys = ("bits_per_char", "network_bits_per_char", "ngram_bits_per_char")
     assert [data[key] for key in keys] == [score.bits_per_char for score in scores]
 
@@ -224,3 +229,47 @@ def test_a_text_that_cannot_be_read_is_refused(run, tmp_path):
     empty.write_text("")
     with pytest.raises(TextError, match=r"empty.txt is empty, there is nothing to learn from"):
         score_text(run, Text((str(empty),)))
+
+
+def test_a_network_and_its_counts_predict_together(train, story):
+    """Against both experts written out token by token in one mixture."""
+    run = Run(train(test_fraction=0.05, val_fraction=0.1, steps=40, no_ngram=False).model.path)
+    result = score_part(run)
+    expert, tokenizer, _ = load_writer(run)
+    state, before, nats = expert.initial_state(1), tokenizer.boundary, 0.0
+    for token in stream_of(run).part("test").tolist():
+        log_probs, state = expert.step(np.array([before]), state)
+        nats -= float(log_probs[0, token])
+        before = token
+    assert result.score.nats == pytest.approx(nats, rel=1e-4)
+    assert result.ngram is not None
+    assert result.score.nats < max(result.network.nats, result.ngram.nats)
+
+
+def test_without_the_counts_it_is_the_network_alone(train):
+    run = Run(train(val_fraction=0.1, no_ngram=False).model.path)
+    whole, alone = score_part(run), score_part(run, manner=Manner(with_ngram=False))
+    assert alone.score == whole.network
+    assert alone.ngram is None
+
+
+def test_the_weight_is_fitted_on_text_that_nobody_was_trained_on(train, monkeypatch):
+    fitted = []
+
+    def fit(network, ngram):
+        fitted.append((len(network), len(ngram)))
+        return 0.25
+
+    monkeypatch.setattr("charnn.training.validating.fit_weight", fit)
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    run = Run(train(val_fraction=0.1, steps=10, no_ngram=False).model.path)
+    held_back = run.config().training["recipe"]["weight_tokens"]
+    assert held_back > 0
+    assert set(fitted) == {(held_back, held_back)}
+    assert ngram_weight(run.chosen(WEIGHTS)) == 0.25
+
+
+def test_a_weight_that_was_given_stays(train):
+    run = Run(train(val_fraction=0.1, no_ngram=False, ngram_weight=0.7).model.path)
+    assert run.config().training["recipe"]["weight_tokens"] == 0
+    assert ngram_weight(run.chosen(WEIGHTS)) == 0.7

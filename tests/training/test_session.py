@@ -50,7 +50,12 @@ def stopped(train, text, checkpoints):
             control=control,
             on_record=control,
             run="stopped",
-            **{"steps": 12, "hidden": 12, "batch_size": 4, "seq_len": 8, "threads": 1, **options},
+            steps=12,
+            hidden=12,
+            batch_size=4,
+            seq_len=8,
+            threads=1,
+            **{"no_ngram": True, **options},
         )
         return Run(checkpoints / "stopped")
 
@@ -72,14 +77,14 @@ def test_a_run_folder_holds_what_the_page_says(train, checkpoints):
     model = train(steps=10).model
     assert model.path == checkpoints / "story"
     assert sorted(path.name for path in model.path.iterdir()) == [
-        *(".lock", "best", "best.prev", "config.json", "events.jsonl", "last", "last.prev"),
-        *("metrics.jsonl", "plan.json", "samples.jsonl", "tokenizer.json"),
+        *(".lock", "best", "best.prev", "config.json", "copies.safetensors", "events.jsonl"),
+        *("last", "last.prev", "metrics.jsonl", "plan.json", "samples.jsonl", "tokenizer.json"),
     ]
     assert sorted(path.name for path in (model.path / "last").iterdir()) == [
         *("manifest.json", "trainer.json", "trainer.safetensors", "weights.safetensors"),
     ]
     assert sorted(path.name for path in (model.path / "best").iterdir()) == [
-        *("manifest.json", "weights.safetensors"),
+        *("gradients.safetensors", "manifest.json", "weights.safetensors"),
     ]
     assert sorted(path.name for path in checkpoints.iterdir()) == [".streams", "story"]
 
@@ -290,6 +295,7 @@ def test_a_changed_text_is_noticed_where_the_tokens_are_gone(stopped, text, chec
         "the text of run stopped has changed since it was trained on and its tokens are gone: "
         "name the old text with --text FILE, or start a new run on the new one"
     )
+    assert not list(checkpoints.glob(".streams/*"))  # of another text nothing is kept
     charnn.resume("stopped", checkpoints=checkpoints, text=old)
 
 

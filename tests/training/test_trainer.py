@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ import torch
 from charnn.corpus.accounting import Score
 from charnn.corpus.batches import Batches
 from charnn.corpus.stream import prepare_stream
-from charnn.errors import TrainingError
 from charnn.model.language_model import LanguageModel
 from charnn.records import (
     Control,
@@ -25,13 +25,16 @@ from charnn.records import (
 )
 from charnn.text.reading import open_texts
 from charnn.training import trainer as trainer_module
+from charnn.training import validating
 from charnn.training.device import Device
-from charnn.training.evaluation import QUICK, WHOLE, evaluate
+from charnn.training.evaluation import QUICK, evaluate
 from charnn.training.feed import Feed
 from charnn.training.plan import Plan, learning_rate_at
 from charnn.training.previews import preview_seed
+from charnn.training.scores import Scores
 from charnn.training.trainer import Trainer
 from charnn.training.updates import Updates
+from charnn.training.validating import Validator
 
 CPU = Device("cpu", "fp32", 1)
 
@@ -104,6 +107,13 @@ class None_keeper:  # noqa: N801  used like a function
         pass
 
     save_plan = save_last = note
+    unsaved: ClassVar[dict[str, str]] = {}
+
+    def wait(self):
+        pass
+
+    def outcomes(self):
+        return []
 
     def save_best(self, state, bits_per_char):
         self.best = state.weights(averaged=True)
@@ -212,16 +222,17 @@ def test_samples_are_seeded_by_run_and_step(train):
         assert all(bits >= 0 for _, bits in sample.pieces)
 
 
+def costing(nats):
+    """A score of a text of one character."""
+    score = Score(nats, 1, 1, 1)
+    return Scores(score, score)
+
+
 def test_the_best_weights_are_kept_and_scored_at_the_end(train, keeper, monkeypatch):
     """Validation is said to be best in the middle, so the best is not the last."""
     dear = iter([5.0, 3.0, 2.0, 2.5, 2.0])
 
-    def scored(*arguments, reading=WHOLE, **named):
-        if reading is QUICK:
-            return Score(next(dear), 1, 1, 1)
-        return evaluate(*arguments, reading=reading, **named)
-
-    monkeypatch.setattr(trainer_module, "evaluate", scored)
+    monkeypatch.setattr(Validator, "quick", lambda _: costing(next(dear)))
     records, state, task = train(plan=a_plan(), learning_rate=0.1)
     validations = of(Validation, records)[:-1]
     best = min(validations, key=lambda r: r.bits_per_char)
@@ -241,7 +252,7 @@ def test_the_best_weights_are_kept_and_scored_at_the_end(train, keeper, monkeypa
 def test_validation_reads_the_averaged_weights_quickly_and_says_if_not_all(
     train, keeper, monkeypatch
 ):
-    monkeypatch.setattr(trainer_module, "QUICK_TOKENS", 100)
+    monkeypatch.setattr(validating, "QUICK_TOKENS", 100)
     records, state, task = train(steps=3, val_fraction=0.3)
     held_out = task.stream.part("validation")
     assert len(held_out) > 100
@@ -375,12 +386,13 @@ def test_a_paused_training_answers_and_can_be_stopped(train, monkeypatch, keeper
 def test_a_stop_while_the_end_is_scored_is_a_stop(train, keeper, monkeypatch):
     control = Control()
 
-    def broken_off(*arguments, reading=WHOLE, **named):
-        if reading is WHOLE:
-            control.stop()
-        return evaluate(*arguments, reading=reading, **named)
+    best = Validator.best
 
-    monkeypatch.setattr(trainer_module, "evaluate", broken_off)
+    def broken_off(validator):
+        control.stop()
+        return best(validator)
+
+    monkeypatch.setattr(Validator, "best", broken_off)
     records, _, _ = train(control=control, steps=5)
     assert records[-1].reason == "stopped"
     assert records[-1].bits_per_char == records[-1].best_bits_per_char
@@ -393,11 +405,8 @@ def test_a_stop_while_the_end_is_scored_is_a_stop(train, keeper, monkeypatch):
 def test_a_training_that_no_longer_improves_ends(train, keeper, monkeypatch):
     bits = itertools.chain([5.0, 4.0, 3.0], itertools.repeat(3.0))
 
-    def scored(*_, reading=WHOLE, **__):
-        nats = next(bits) * math.log(2) if reading is QUICK else 1.0
-        return Score(nats, 1, 1, 1)
-
-    monkeypatch.setattr(trainer_module, "evaluate", scored)
+    monkeypatch.setattr(Validator, "quick", lambda _: costing(next(bits)))
+    monkeypatch.setattr(Validator, "best", lambda _: costing(1.0))
     records, _, _ = train(plan=a_plan(total_steps=500, patience=4))
     assert [r.step for r in of(Validation, records)][:-1] == [0, 5, 10, 15, 20, 25, 30]
     plateau, _, final, end = records[-4:]
@@ -409,23 +418,9 @@ def test_a_training_that_no_longer_improves_ends(train, keeper, monkeypatch):
 
 
 def test_a_training_with_a_budget_does_not_end_before(train, monkeypatch):
-    monkeypatch.setattr(trainer_module, "evaluate", lambda *_, **__: Score(1.0, 1, 1, 1))
+    monkeypatch.setattr(Validator, "quick", lambda _: costing(1.0))
     records, _, _ = train(steps=60)
     assert (records[-1].reason, records[-1].step) == ("done", 60)
-
-
-def test_a_loss_that_is_no_number_ends_with_a_clear_error(train, keeper, make_task, make_state):
-    task = make_task(steps=20)
-    state = make_state(task)
-    with torch.no_grad():
-        state.model.output.bias.fill_(torch.nan)
-    with pytest.raises(TrainingError) as error:
-        list(Trainer(task, state, keeper, a_plan(log_every=2)).records())
-    assert str(error.value) == (
-        "the loss is not a number any more at step 2: the last checkpoint is kept; "
-        "start a new run with a smaller --learning-rate"
-    )
-    assert keeper.saved == []
 
 
 def test_a_dropped_step_does_not_show_in_the_records(train, make_task, make_state, keeper):

@@ -1,0 +1,65 @@
+"""A run that has read one more text before it writes: `charnn generate --adapt`."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from charnn.errors import TextError
+from charnn.generation.loading import Writer
+from charnn.model.mixture import Mixture
+from charnn.model.ngram_expert import NgramExpert
+from charnn.model.ngram_growth import count_more
+from charnn.model.stepper import Expert, Stepper
+from charnn.records import Preparing
+from charnn.runs.layout import GRADIENTS
+from charnn.runs.ngram_file import ngram_weight, read_ngram
+from charnn.runs.run import Run
+from charnn.training.device import choose_device
+from charnn.training.dynamic import dynamic_nats
+from charnn.training.saved import Text
+from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens
+
+
+def adapted_writer(
+    run: Run,
+    text: Text,
+    on_progress: Callable[[Preparing], None] | None = None,
+    *,
+    with_ngram: bool = True,
+) -> Writer:
+    """What a run writes with once it has gone on learning from a text; the run stays as it is.
+
+    The network adapts as in dynamic evaluation, the n-gram model counts the text in.
+
+    Args:
+        run: the run.
+        text: what to read.
+        on_progress: told how many tokens have been read.
+        with_ngram: whether the n-gram model, if there is one, writes together with the network.
+
+    Raises:
+        OptionError: the run does not say how large its gradients were.
+        TextError: the text cannot be read, or is empty, or the network went astray over it.
+    """
+    tokenizer = run.tokenizer()
+    tokens = read_tokens(text, tokenizer)
+    checkpoint = adapting_checkpoint(run)
+    roots = checkpoint.tensors(GRADIENTS)
+    device = choose_device("auto", "fp32")
+    model = load_model(run, checkpoint).to(device.torch_device)
+
+    def report(done: int) -> bool:
+        if on_progress:
+            on_progress(Preparing("adapting", done, len(tokens), "tokens"))
+        return True
+
+    dynamic_nats(model, tokens, tokenizer.boundary, roots, device, on_progress=report)
+    weights = {name: t.cpu().numpy() for name, t in model.plain_parameters().items()}
+    if not all(np.isfinite(array).all() for array in weights.values()):
+        raise TextError("the network lost itself while it adapted: take another text")
+    expert: Expert = Stepper(model.shape, weights)
+    counts = read_ngram(run, checkpoint) if with_ngram else None
+    if counts is not None:
+        counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
+        expert = Mixture(expert, NgramExpert(counts), ngram_weight(checkpoint))
+    return Writer(expert, tokenizer, checkpoint.note)

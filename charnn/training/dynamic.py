@@ -1,0 +1,119 @@
+"""Dynamic evaluation: the network goes on learning from the text it is scored on.
+
+The text is read as one stream in segments of a few tokens. Each segment is scored first and then
+learnt from, by one step of gradient descent whose gradient stays inside the segment; every weight
+moves by its gradient over the root mean square that its gradient had in training, and is drawn
+back towards its trained value the more the larger that is. Dropout is off, the state is carried
+from segment to segment, and begins at zero behind a document boundary. All weights adapt.
+
+Source: Krause et al. 2018, arXiv:1709.07432, section 4 (RMS with decay to the trained weights).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from charnn.model.language_model import LanguageModel, State, detach
+from charnn.training.device import Device
+from charnn.training.scores import Nats, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamics:
+    """How fast a network adapts.
+
+    Attributes:
+        segment: tokens that are scored before they are learnt from.
+        rate: of the steps.
+        decay: share of the way back to the trained weights after each step, on average.
+        floor: added to each root mean square, as a share of their mean, so that weights which
+            had hardly any gradient do not run away.
+    """
+
+    segment: int = 32
+    rate: float = 6e-4
+    decay: float = 1e-2
+    floor: float = 0.5
+
+
+USUAL = Dynamics()
+
+
+class Adaptation:
+    """A network that adapts to what it reads.
+
+    Args:
+        model: on its device; its weights are changed.
+        roots: root mean square of each weight's gradient in training, by weight name.
+        dynamics: how fast.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        roots: Mapping[str, NDArray[np.float32]],
+        dynamics: Dynamics = USUAL,
+    ) -> None:
+        self._model = model.eval().requires_grad_(True)
+        named = dict(model.named_parameters())
+        self._weights: list[Tensor] = list(named.values())
+        self._trained = [weight.detach().clone() for weight in self._weights]
+        held = [torch.from_numpy(np.array(roots[name])).to(w.device) for name, w in named.items()]
+        # One mean over all weights: their gradients are compared with one another.
+        mean = sum(float(root.sum()) for root in held) / sum(root.numel() for root in held)
+        self._rates = [dynamics.rate / (root + dynamics.floor * mean) for root in held]
+        self._decays = [(dynamics.decay * root / mean).clamp(max=1.0) for root in held]
+
+    def learn(self, loss: Tensor) -> None:
+        """Take one step against the gradient of a loss, and part of the way back."""
+        gradients = torch.autograd.grad(loss, self._weights)
+        with torch.no_grad():
+            for weight, gradient, rate, decay, trained in zip(
+                self._weights, gradients, self._rates, self._decays, self._trained, strict=True
+            ):
+                weight.addcmul_(gradient, rate, value=-1)
+                weight.addcmul_(decay, trained - weight)
+
+
+def dynamic_nats(
+    model: LanguageModel,
+    tokens: Tokens,
+    boundary: int,
+    roots: Mapping[str, NDArray[np.float32]],
+    device: Device,
+    dynamics: Dynamics = USUAL,
+    on_progress: Callable[[int], bool] | None = None,
+) -> Nats | None:
+    """What each token of a text costs a network that learns from it as it reads.
+
+    Args:
+        model: a network of its own: its weights are changed.
+        tokens: (n,), n >= 1; the first is predicted from a document boundary and zero state.
+        boundary: the token between documents.
+        roots: see `Adaptation`.
+        device: where the model is.
+        dynamics: how fast it adapts.
+        on_progress: told after each segment how many tokens were scored; returns whether to go on.
+
+    Returns:
+        -ln p of each token before it was learnt from, (n,); None if `on_progress` broke it off.
+    """
+    adaptation = Adaptation(model, roots, dynamics)
+    text = torch.from_numpy(np.concatenate([[boundary], tokens]).astype(np.int64))
+    text = text.to(device.torch_device)
+    state: State = model.initial_state(1)
+    nats = np.empty(len(tokens))
+    for start in range(0, len(tokens), dynamics.segment):
+        stop = min(start + dynamics.segment, len(tokens))
+        logits, state = model(text[start:stop, None], detach(state))  # (segment, 1, vocab)
+        losses = F.cross_entropy(logits[:, 0], text[start + 1 : stop + 1], reduction="none")
+        nats[start:stop] = losses.detach().double().cpu().numpy()
+        adaptation.learn(losses.mean())
+        if on_progress is not None and not on_progress(stop):
+            return None
+    return nats

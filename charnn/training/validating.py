@@ -1,0 +1,118 @@
+"""What the held-out part costs the model that is trained: quickly on the way, wholly at the end."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+from charnn.model.language_model import LanguageModel
+from charnn.model.mixture import fit_weight
+from charnn.model.ngram import count_ngrams
+from charnn.records import Validation
+from charnn.training.device import Device
+from charnn.training.evaluation import QUICK, QUICK_TOKENS, WHOLE, Reading, Tokens, token_nats
+from charnn.training.planning import final_seconds
+from charnn.training.scores import Nats, Scores, counted_nats, score_together
+from charnn.training.state import TrainerState, take_weights
+from charnn.training.task import Keeper, Task
+
+
+class Validator:
+    """Scores the weights of a training on its held-out part; leaves the training untouched.
+
+    Args:
+        task: text and device.
+        state: whose averaged weights are scored.
+        keeper: has the best weights.
+    """
+
+    def __init__(self, task: Task, state: TrainerState, keeper: Keeper) -> None:
+        self._task = task
+        self._state = state
+        self._keeper = keeper
+        self._held_out = task.stream.part("validation")
+        self._counted = counted_nats(None, self._held_out, 0)
+        self._unseen: Nats | None = None
+        self._exact = replace(task.device, precision="fp32")  # results are computed in it
+        self._go_on: Callable[[int], bool] = lambda _: not task.control.stopping
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything is held out."""
+        return len(self._held_out) > 0
+
+    def quick(self) -> Scores | None:
+        """What the averaged weights reach on the first tokens; None if somebody asked to stop."""
+        tokens = self._held_out[:QUICK_TOKENS]
+        progress, model = self._state.progress, self._state.averaged
+        if len(self._task.weight_tokens):
+            progress.ngram_weight = self._fit_weight(model)
+        return self._score(model, tokens, self._task.device, QUICK, progress.ngram_weight)
+
+    def best(self) -> Scores | None:
+        """What the best weights reach on all of it; None if that is nothing, or if stopped.
+
+        Raises:
+            RunError: the best weights are gone.
+        """
+        if not self.has_text:
+            return None
+        model = copy.deepcopy(self._state.averaged)
+        weights = self._keeper.load_best()
+        take_weights(model, weights)
+        weight = self._state.progress.best_ngram_weight
+        return self._score(model, self._held_out, self._exact, WHOLE, weight)
+
+    def _fit_weight(self, model: LanguageModel) -> float:
+        """The n-gram model's weight beside this network, from text that neither was made of."""
+        task, tokens = self._task, self._task.weight_tokens
+        boundary = task.stream.tokenizer.boundary
+        if self._unseen is None:
+            ngram = count_ngrams(
+                task.training_tokens, task.stream.tokenizer.vocab_size, task.recipe.ngram_order
+            )
+            self._unseen = counted_nats(ngram, tokens, boundary)
+        nats = token_nats(model, tokens, boundary, task.device, QUICK)
+        if nats is None:  # nobody asked it to stop
+            return self._state.progress.ngram_weight
+        return fit_weight(-nats, -self._unseen)
+
+    def _score(
+        self,
+        model: LanguageModel,
+        tokens: Tokens,
+        device: Device,
+        reading: Reading,
+        weight: float,
+    ) -> Scores | None:
+        tokenizer = self._task.stream.tokenizer
+        nats = token_nats(model, tokens, tokenizer.boundary, device, reading, self._go_on)
+        if nats is None:
+            return None
+        if len(tokens) > len(self._counted):
+            self._counted = counted_nats(self._task.counts, tokens, tokenizer.boundary)
+        return score_together(nats, self._counted[: len(tokens)], weight, tokens, tokenizer)
+
+    def best_seconds(self) -> float:
+        """About how long `best` will take."""
+        tokenizer = self._task.stream.tokenizer
+        model, go_on = self._state.averaged, self._go_on
+        return final_seconds(model, self._held_out, tokenizer, self._exact, go_on)
+
+    def record(
+        self, scores: Scores, elapsed: float, *, is_best: bool, final: bool = False
+    ) -> Validation:
+        """Scores as a record."""
+        score = scores.score
+        return Validation(
+            step=self._state.progress.step,
+            loss=score.loss,
+            bits_per_char=score.bits_per_char,
+            bits_per_byte=score.bits_per_byte,
+            characters=score.characters,
+            tokens=score.tokens,
+            whole=final or score.tokens == len(self._held_out),
+            is_best=is_best,
+            elapsed=elapsed,
+            final=final,
+            network_bits_per_char=scores.network.bits_per_char,
+        )

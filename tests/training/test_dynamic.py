@@ -1,0 +1,139 @@
+"""Dynamic evaluation against its formula, and what must hold of any evaluation that learns."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from charnn.errors import OptionError
+from charnn.model.language_model import LanguageModel
+from charnn.model.shapes import ModelShape
+from charnn.runs.run import Run
+from charnn.training.device import Device
+from charnn.training.dynamic import Dynamics, dynamic_nats
+from charnn.training.evaluation import token_nats
+from charnn.training.scoring import Manner, score_part
+
+CPU = Device("cpu", "fp32", 1)
+V = 9
+BOUNDARY = 0
+
+
+@pytest.fixture(params=["lstm", "gru", "rnn"])
+def model(request):
+    shape = ModelShape(V, 4, 6, 2, request.param)
+    return LanguageModel(shape, None, torch.Generator().manual_seed(3))
+
+
+@pytest.fixture
+def tokens():
+    return np.random.default_rng(0).integers(1, V, 50).astype(np.uint16)
+
+
+def roots_of(model, value=None):
+    rng = np.random.default_rng(5)
+    return {
+        name: np.full(weight.shape, value, np.float32)
+        if value
+        else rng.uniform(0.1, 1, weight.shape).astype(np.float32)
+        for name, weight in model.named_parameters()
+    }
+
+
+def test_without_steps_it_is_the_plain_score(model, tokens):
+    still = Dynamics(segment=7, rate=0.0, decay=0.0)
+    expected = token_nats(model, tokens, BOUNDARY, CPU)
+    nats = dynamic_nats(model, tokens, BOUNDARY, roots_of(model), CPU, still)
+    np.testing.assert_allclose(nats, expected, rtol=1e-5)
+
+
+def by_the_formula(model, tokens, roots, dynamics):
+    """Segment by segment, weight by weight."""
+    text = [BOUNDARY, *tokens.tolist()]
+    trained = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    mean = np.concatenate([root.ravel() for root in roots.values()]).astype(np.float64).mean()
+    state, nats = model.initial_state(1), []
+    for start in range(0, len(tokens), dynamics.segment):
+        inputs = text[:-1][start : start + dynamics.segment]
+        targets = text[1:][start : start + dynamics.segment]
+        state = tuple(tuple(part.detach() for part in layer) for layer in state)
+        logits, state = model(torch.tensor(inputs)[:, None], state)
+        losses = F.cross_entropy(logits[:, 0], torch.tensor(targets), reduction="none")
+        nats += losses.tolist()
+        model.zero_grad()
+        losses.mean().backward()
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                root = torch.from_numpy(roots[name])
+                weight.sub_(dynamics.rate * weight.grad / (root + dynamics.floor * mean))
+                share = torch.minimum(dynamics.decay * root / mean, torch.ones(()))
+                weight.add_(share * (trained[name] - weight))
+    return nats
+
+
+def test_every_step_is_that_of_the_formula(model, tokens):
+    dynamics, roots = Dynamics(segment=6, rate=0.05, decay=0.3, floor=0.2), roots_of(model)
+    expected = by_the_formula(copy.deepcopy(model), tokens, roots, dynamics)
+    nats = dynamic_nats(model, tokens, BOUNDARY, roots, CPU, dynamics)
+    np.testing.assert_allclose(nats, expected, rtol=1e-4)
+    plain = token_nats(model, tokens, BOUNDARY, CPU)
+    assert not np.allclose(nats, plain, rtol=1e-3)  # it did move
+
+
+def test_no_token_is_scored_by_what_comes_behind_it(model, tokens):
+    dynamics, roots = Dynamics(segment=8, rate=0.1), roots_of(model)
+    changed = tokens.copy()
+    changed[24:] = changed[24:][::-1]
+    one = dynamic_nats(copy.deepcopy(model), tokens, BOUNDARY, roots, CPU, dynamics)
+    other = dynamic_nats(copy.deepcopy(model), changed, BOUNDARY, roots, CPU, dynamics)
+    np.testing.assert_array_equal(one[:24], other[:24])
+    assert not np.array_equal(one[24:], other[24:])
+
+
+def test_a_text_that_repeats_itself_gets_cheaper(model):
+    tokens = np.tile(np.array([1, 2, 3, 4, 5], np.uint16), 60)
+    nats = dynamic_nats(
+        model, tokens, BOUNDARY, roots_of(model, 1.0), CPU, Dynamics(segment=8, rate=0.5, decay=0.0)
+    )
+    assert nats[-50:].mean() < 0.9 * nats[:50].mean()
+
+
+def test_a_stop_ends_it(model, tokens):
+    heard = []
+    result = dynamic_nats(
+        *(model, tokens, BOUNDARY, roots_of(model), CPU, Dynamics(segment=10)),
+        lambda done: heard.append(done) or done < 30,
+    )
+    assert result is None
+    assert heard == [10, 20, 30]
+
+
+def test_a_run_adapts_with_its_counts(train):
+    run = Run(train(val_fraction=0.1, steps=40, no_ngram=False, ngram_weight=0.1).model.path)
+    plain = score_part(run, "validation")
+    result = score_part(run, "validation", None, Manner(dynamic=True))
+    assert plain.dynamic is None
+    assert result.score == plain.score
+    assert result.dynamic is not None
+    assert result.dynamic.ngram.nats < result.ngram.nats
+    assert result.to_json()["dynamic_bits_per_char"] == result.dynamic.score.bits_per_char
+
+
+def test_the_network_alone_has_no_counts_to_adapt(train):
+    run = Run(train(val_fraction=0.1, steps=40, no_ngram=False, ngram_weight=0.1).model.path)
+    result = score_part(run, "validation", None, Manner(with_ngram=False, dynamic=True))
+    assert result.ngram is None
+    assert result.score == result.network
+    assert result.dynamic.score == result.dynamic.network
+
+
+def test_a_run_that_kept_no_count_of_its_gradients_says_so(train):
+    run = Run(train(val_fraction=0.1, optimizer="sgd").model.path)
+    with pytest.raises(OptionError) as error:
+        score_part(run, "validation", None, Manner(dynamic=True))
+    assert str(error.value) == (
+        f"run {run.name} cannot adapt: its checkpoint does not say how large its gradients "
+        "were (it is of before the first step, or of another optimizer than adamw)"
+    )
