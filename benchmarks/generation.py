@@ -2,22 +2,30 @@
 
     python benchmarks/generation.py                  # about 80 seconds
     python benchmarks/generation.py --threads 2      # NumPy on two threads
+    python benchmarks/generation.py --run checkpoints/mujeong --characters 1000000
 
 Per size and batch the contestants take turns for some rounds; medians are printed.
 "bare products" are the matrix products of one token and nothing else, on the same weights: the
 limit. "stepper" adds the equations around them, "generate" all that a text needs: masks,
 temperature, drawing, decoding. "torch" is the loop found in many repositories: embedding,
-nn.LSTM, linear, softmax, multinomial. Weights are random; a token is a character here.
+nn.LSTM, linear, softmax, multinomial. "prompt" is reading: the prompt of a text, on the same
+weights, against "generate". Weights are random; a token is a character here.
+
+With --run it measures one long text of that run instead, written by `charnn generate` in a process
+of its own: seconds of each 100,000 characters as they come out of the pipe, to the first, and
+the largest memory that the process has held.
 
 NumPy runs on one thread unless told otherwise: on two, OpenBLAS waits busily, and any other process
 on the machine makes each product up to a hundred times slower.
 """
 
 import argparse
+import codecs
 import itertools
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +35,7 @@ import numpy as np
 import torch
 
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
-from charnn.generation.sampler import SamplingOptions, sample_text, sample_texts
+from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape
 from charnn.model.stepper import Stepper
@@ -36,6 +44,8 @@ SIZES = ((1, 512), (2, 512))
 BATCHES = (1, 64)
 TEMPERATURE = 0.8
 THREADS = "OPENBLAS_NUM_THREADS"
+PROMPT = 2000  # characters
+TENTH = 100_000
 
 
 def korean_tokenizer() -> Tokenizer:
@@ -102,6 +112,20 @@ def generated(stepper: Stepper, tokenizer: Tokenizer, batch: int) -> Callable[[]
     return lambda: next(writing)
 
 
+def prompt_reading(stepper: Stepper, tokenizer: Tokenizer) -> Callable[[], int]:
+    """Reading of a prompt of characters that the tokenizer knows."""
+    known = [tokenizer.token_string(token) for token in range(tokenizer.vocab_size)]
+    letters = [text for text in known if text is not None and len(text) == 1]
+    chosen = np.random.default_rng(0).integers(0, len(letters), PROMPT)
+    prompt = "".join(letters[index] for index in chosen)
+
+    def run() -> int:
+        read_prompt(stepper, tokenizer, prompt)
+        return len(prompt)
+
+    return run
+
+
 def torch_loop(model: LanguageModel, batch: int, threads: int) -> Callable[[], int]:
     """The plain loop; the layers' own modules in one nn.LSTM."""
     shape = model.shape
@@ -147,6 +171,44 @@ def measure(
     return {name: statistics.median(measured) for name, measured in rates.items()}
 
 
+def print_long_text(run: Path, characters: int) -> None:
+    """Write one long text in a process of its own, and print how that goes."""
+    command = [sys.executable, "-m", "charnn", "generate", "--no-prompt", "--seed", "1"]
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "-m", str(run), "-n", str(characters)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        if process.stdout is None:
+            raise SystemExit("the process has no stdout")
+        print("| characters | seconds of the last 100,000 | characters/s |")
+        print("|---|---|---|")
+        written, last = 0, began
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        while data := process.stdout.read1(1 << 16):
+            now = time.perf_counter()
+            before = written
+            written += len(decoder.decode(data))
+            if before == 0:
+                print(f"| first | {now - began:.2f} from the start of the process | |", flush=True)
+            if written // TENTH > before // TENTH:
+                rate = TENTH / (now - last)
+                print(f"| {written:,} | {now - last:.1f} | {rate:,.0f} |", flush=True)
+                last = now
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    print(f"\nexit code {process.returncode}; peak memory {usage.ru_maxrss / 1024:.0f} MiB")
+    print(f"weights and n-gram files: {file_sizes(run) / 2**20:.1f} MiB")
+
+
+def file_sizes(run: Path) -> int:
+    """Bytes of the files a run writes with: the newest weights, and what is not a network."""
+    slot = run / ("best" if (run / "best").exists() else "last")
+    weights = (slot / "weights.safetensors").stat().st_size
+    return weights + sum(path.stat().st_size for path in run.glob("ngram*"))
+
+
 def processor() -> str:
     """The processor's name."""
     try:
@@ -171,12 +233,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of one turn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="of NumPy")
+    parser.add_argument("--run", type=Path, help="measure one long text of this run instead")
+    parser.add_argument("--characters", type=int, default=10 * TENTH, help="of that text")
     given = parser.parse_args()
     if os.environ.get(THREADS) != str(given.threads):  # it is read when NumPy is loaded
         os.execve(
             sys.executable, [sys.executable, *sys.argv], {**os.environ, THREADS: str(given.threads)}
         )
     print_head()
+    if given.run is not None:
+        print_long_text(given.run, given.characters)
+        return
     tokenizer = korean_tokenizer()
     print("| network | at once | what | characters/s | of the bare products | of torch |")
     print("|---|---|---|---|---|---|")
@@ -188,6 +255,7 @@ def main() -> None:
             "bare products": bare_products(model, batch),
             "stepper": stepper_steps(stepper, batch),
             "generate": generated(stepper, tokenizer, batch),
+            **({"prompt": prompt_reading(stepper, tokenizer)} if batch == 1 else {}),
             "torch, 1 thread": torch_loop(model, batch, 1),
             "torch, 2 threads": torch_loop(model, batch, 2),
         }

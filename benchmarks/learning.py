@@ -4,9 +4,10 @@
     python benchmarks/learning.py mujeong.txt --minutes 5 --options "--tokenizer jamo"
     python benchmarks/learning.py tinyshakespeare.txt --minutes 3 --seeds 1,2,3
 
-Each row is a process of its own, from start to exit, with nothing else running; its number is
-`charnn eval` on the last 10 % of the text, which chose the checkpoint and nothing else. A run
-during which the machine's matrix products drift by more than 5 % is marked: repeat it.
+Each row is a process of its own, from start to exit, with nothing else running; its numbers are
+those of `charnn eval --dynamic` on the last 10 % of the text, which chose the checkpoint and nothing
+else: the network alone, the n-gram model alone, both, and all three while they go on learning. A
+run during which the machine's matrix products drift by more than 5 % is marked: repeat it.
 """
 
 import argparse
@@ -22,6 +23,15 @@ from pathlib import Path
 from machine import calibrate, heading
 
 DRIFT = 0.05
+COLUMNS = {
+    "network": "network_bits_per_char",
+    "n-gram": "ngram_bits_per_char",
+    "both": "bits_per_char",
+    "network*": "dynamic_network_bits_per_char",
+    "n-gram*": "dynamic_ngram_bits_per_char",
+    "both*": "dynamic_bits_per_char",
+}
+"""What is printed, and what it is called in the JSON; * while going on learning."""
 
 
 def main() -> None:
@@ -29,17 +39,16 @@ def main() -> None:
     options = _arguments()
     print(heading())
     print()
-    print(
-        f"{'text':<20} {'options':<26} {'min':>5} {'seed':>4} {'wall s':>7} {'steps':>7} ", end=""
-    )
-    print(f"{'nats/char':>9} {'bits/char':>9} {'bits/byte':>9}  drift")
+    print(f"{'text':<20} {'options':<22} {'min':>5} {'seed':>4} {'wall s':>7} {'steps':>7} ", end="")
+    print(" ".join(f"{name:>8}" for name in COLUMNS), " drift  (bits per character)")
     for seed in options.seeds.split(","):
         row = measure(options.text, options.minutes, options.options, int(seed))
         drifted = abs(row["drift"]) > DRIFT
         print(
-            f"{row['text']:<20} {row['options']:<26} {row['minutes']:>5g} {row['seed']:>4} "
-            f"{row['wall']:>7.1f} {row['steps']:>7} {row['nats_per_char']:>9.4f} "
-            f"{row['bits_per_char']:>9.4f} {row['bits_per_byte']:>9.4f}  {row['drift']:+.1%}"
+            f"{row['text']:<20} {row['options']:<22} {row['minutes']:>5g} {row['seed']:>4} "
+            f"{row['wall']:>7.1f} {row['steps']:>7} "
+            + " ".join(f"{row[key] or 0:>8.4f}" for key in COLUMNS.values())
+            + f"  {row['drift']:+.1%}"
             + (" REPEAT" if drifted else ""),
             flush=True,
         )
@@ -59,7 +68,7 @@ def measure(text: str, minutes: float, extra: str, seed: int) -> dict[str, objec
         _charnn([*train, "--ui", "none", *shlex.split(extra), *shared])
         wall = time.monotonic() - began
         after = calibrate()
-        scored = json.loads(_charnn(["eval", "--json", *shared]))
+        scored = json.loads(_charnn(["eval", "--dynamic", "--json", *shared]))
         plan = json.loads(next(Path(folder).glob("*/plan.json")).read_text("utf-8"))["plan"]
     drift = max((b / a - 1 for a, b in zip(before, after, strict=True)), key=abs)
     return {

@@ -17,16 +17,20 @@ from typing import TYPE_CHECKING, Any
 from charnn.records import Control, Record
 
 if TYPE_CHECKING:
+    from charnn.generation.copies import CopyIndex
     from charnn.generation.loading import Writer
-    from charnn.generation.sampler import SamplingOptions, TextPiece
+    from charnn.generation.sampler import SamplingOptions, Start, TextPiece
+    from charnn.generation.story import Story
     from charnn.runs.catalog import RunSummary
     from charnn.runs.run import Run
+    from charnn.training.samples import SampleReport
     from charnn.training.scoring import Evaluation
 
 StrPath = str | os.PathLike[str]
 DEFAULT_CHECKPOINTS = "checkpoints"
 _LARGEST_SEED = 2**32
 _WITH_RESUME = ("sample_every", "sample_length", "temps", "prompt")
+_MORE = ("minutes", "epochs", "steps")
 
 
 class Model:
@@ -36,11 +40,14 @@ class Model:
 
     Args:
         run: its folder.
+        ngram: whether its n-gram model, if it has one, predicts beside the network.
     """
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "Run", *, ngram: bool = True) -> None:
         self._run = run
+        self._with_ngram = ngram
         self._loaded: Writer | None = None
+        self._index: CopyIndex | None = None
 
     def __repr__(self) -> str:
         return f"<charnn model {self.name!r}>"
@@ -65,8 +72,31 @@ class Model:
         if self._loaded is None:
             from charnn.generation.loading import load_writer
 
-            self._loaded = load_writer(self._run)
+            self._loaded = load_writer(self._run, with_ngram=self._with_ngram)
         return self._loaded
+
+    def adapt(
+        self,
+        texts: StrPath | Sequence[StrPath],
+        *,
+        encoding: str | None = None,
+        on_record: Callable[[Record], None] | None = None,
+    ) -> None:
+        """Go on learning from a text before writing; the run itself stays as it is.
+
+        Args:
+            texts: files or folders.
+            encoding: of the texts; None is UTF-8.
+            on_record: told how far it is.
+
+        Raises:
+            CharnnError: the text cannot be read, or the run cannot adapt.
+        """
+        from charnn.training.adapting import adapted_writer
+        from charnn.training.saved import Text
+
+        text = Text(_paths(texts), encoding)
+        self._loaded = adapted_writer(self._run, text, on_record, with_ngram=self._with_ngram)
 
     def stream(self, prompt: str = "", *, seed: int | None = None, **options: Any) -> Iterator[str]:
         """Write one text, piece by piece as it is made.
@@ -98,23 +128,70 @@ class Model:
         samples = self.samples(prompt, checked, _seed(seed), num_samples)
         return ["".join(piece.text for piece in pieces) for pieces in samples]
 
+    def story(self, *, seed: int | None = None) -> "Story":
+        """A text that you and the model write in turns; what was read is never read again.
+
+        Args:
+            seed: the same seed and the same turns make the same text; None takes a new one.
+
+        Raises:
+            OptionError: the seed is negative.
+            RunError: the run has no checkpoint yet, or is damaged.
+        """
+        from charnn.generation.story import Story
+
+        _ = self.writer
+        return Story(self.read, self.pieces, _seed(seed))
+
+    def read(self, prompt: str, after: "Start | None" = None) -> "Start":
+        """Read a prompt once, to write on from it as often as one likes.
+
+        Args:
+            prompt: the text to read.
+            after: what was read before it; None is the beginning of a document.
+        """
+        from charnn.generation.sampler import read_prompt
+
+        expert, tokenizer = self.writer[:2]
+        return read_prompt(expert, tokenizer, prompt, after)
+
     def pieces(
-        self, prompt: str, options: "SamplingOptions", seed: int, *, index: int = 0
+        self, prompt: "str | Start", options: "SamplingOptions", seed: int, *, index: int = 0
     ) -> Iterator["TextPiece"]:
         """Sample number `index` of a seed, as pieces with their cost in bits."""
         from charnn.generation.sampler import sample_text
 
         expert, tokenizer, _ = self.writer
-        return sample_text(expert, tokenizer, prompt, options, seed, index=index)
+        copies = self._copies(options)
+        return sample_text(expert, tokenizer, prompt, options, seed, index=index, copies=copies)
+
+    def together(
+        self, prompt: "str | Start", options: "SamplingOptions", seed: int, num_samples: int
+    ) -> Iterator[tuple[int, "TextPiece | None"]]:
+        """Samples of a seed, written side by side: their pieces as they come, None at an end."""
+        from charnn.generation.sampler import sample_together
+
+        expert, tokenizer, _ = self.writer
+        copies = self._copies(options)
+        return sample_together(expert, tokenizer, prompt, options, seed, num_samples, copies=copies)
 
     def samples(
-        self, prompt: str, options: "SamplingOptions", seed: int, num_samples: int
+        self, prompt: "str | Start", options: "SamplingOptions", seed: int, num_samples: int
     ) -> Iterator[tuple["TextPiece", ...]]:
         """Samples of a seed, written side by side, each as pieces with their cost in bits."""
         from charnn.generation.sampler import sample_texts
 
         expert, tokenizer, _ = self.writer
-        return sample_texts(expert, tokenizer, prompt, options, seed, num_samples)
+        copies = self._copies(options)
+        return sample_texts(expert, tokenizer, prompt, options, seed, num_samples, copies=copies)
+
+    def _copies(self, options: "SamplingOptions") -> "CopyIndex | None":
+        """The index of the training text, where the options need it."""
+        if options.max_copy and self._index is None:
+            from charnn.generation.copy_file import load_copies
+
+            self._index = load_copies(self._run)
+        return self._index
 
     def evaluate(
         self,
@@ -123,6 +200,7 @@ class Model:
         part: str | None = None,
         encoding: str | None = None,
         document_separator: str | None = None,
+        dynamic: bool = False,
         on_record: Callable[[Record], None] | None = None,
     ) -> "Evaluation":
         """What a text costs the model, in nats and in bits per character.
@@ -133,18 +211,37 @@ class Model:
                 there is one, else the validation part.
             encoding: of `texts`; None is UTF-8.
             document_separator: cuts each of `texts` into documents.
+            dynamic: score it once more with experts that go on learning from what they read.
             on_record: told how far it is.
 
         Raises:
             CharnnError: the text cannot be read, or the run cannot be used.
         """
         from charnn.training.saved import Text
-        from charnn.training.scoring import score_part, score_text
+        from charnn.training.scoring import Manner, score_part, score_text
 
+        manner = Manner(self._with_ngram, dynamic)
         if texts is None:
-            return score_part(self._run, part, on_record)
+            return score_part(self._run, part, on_record, manner)
         text = Text(_paths(texts), encoding, document_separator)
-        return score_text(self._run, text, on_record)
+        return score_text(self._run, text, on_record, manner)
+
+    def measure_samples(self, *, part: str | None = None, **options: Any) -> "SampleReport":
+        """How what the model writes compares with real text: known words, copies, particles.
+
+        Args:
+            part: "validation" or "test", where prompts and real text come from; None is the test
+                part if there is one.
+            options: fields of `charnn.training.samples.SampleOptions`: temperature, length,
+                num_samples, seed.
+
+        Raises:
+            CharnnError: an option breaks its rule, or the run or its text cannot be used.
+        """
+        from charnn.training.samples import SampleOptions, measure_samples
+
+        checked = SampleOptions(**_known(options, SampleOptions))
+        return measure_samples(self._run, self.writer, checked, part)
 
 
 def train(
@@ -191,6 +288,7 @@ def train(
         Callbacks(on_record or _ignore, control or Control(), clock or _stopwatch()),
         run_name=run,
         init_from=find_run(folder, init_from) if init_from is not None else None,
+        given=options,
     )
     return Model(trained)
 
@@ -204,19 +302,23 @@ def resume(
     on_record: Callable[[Record], None] | None = None,
     control: Control | None = None,
     clock: Callable[[], float] | None = None,
-    **sampling: Any,
+    **options: Any,
 ) -> Model:
     """Go on with a run that was stopped, exactly where its last checkpoint left it.
+
+    A run that has ended takes `minutes`, `epochs` or `steps`: it goes on from its best weights
+    with another plan, and keeps what it has learned only where that is better.
 
     Args:
         run: its name or path; None is the one with the newest checkpoint.
         checkpoints: the folder of runs.
-        text: where the text lies now, if it was moved and its tokens are gone.
+        text: where the text lies now, if it was moved.
         threads: CPU threads from here on; another number than before may round differently.
         on_record: see `train`.
         control: see `train`.
         clock: see `train`.
-        sampling: other values for sample_every, sample_length, temps or prompt.
+        options: minutes, epochs or steps of a run that has ended; other values for
+            sample_every, sample_length, temps or prompt.
 
     Raises:
         CharnnError: there is no such run, it has finished, or it is damaged; or something else
@@ -224,36 +326,45 @@ def resume(
     """
     from charnn.errors import OptionError
     from charnn.runs.catalog import find_run
+    from charnn.training.options import TrainOptions
     from charnn.training.saved import Text
     from charnn.training.session import Callbacks, train_on
 
-    for name in sampling:
-        if name not in _WITH_RESUME:
-            rule = ", ".join(_WITH_RESUME)
+    for name in options:
+        if name not in _WITH_RESUME + _MORE:
+            rule = ", ".join(_WITH_RESUME + _MORE)
             raise OptionError(f"{name} is fixed when a run goes on: it must be one of {rule}")
+    TrainOptions(**options)
     resumed = train_on(
         find_run(Path(checkpoints), run),
         Callbacks(on_record or _ignore, control or Control(), clock or _stopwatch()),
         threads=threads,
-        sampling=sampling,
+        sampling={name: value for name, value in options.items() if name in _WITH_RESUME},
         text=Text(_paths(text)) if text is not None else None,
+        budget={name: value for name, value in options.items() if name in _MORE},
     )
     return Model(resumed)
 
 
-def load(run: StrPath | None = None, *, checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> Model:
+def load(
+    run: StrPath | None = None,
+    *,
+    checkpoints: StrPath = DEFAULT_CHECKPOINTS,
+    ngram: bool = True,
+) -> Model:
     """The model of a run.
 
     Args:
         run: its name in `checkpoints`, or a path; None is the one with the newest checkpoint.
         checkpoints: the folder of runs.
+        ngram: whether its n-gram model, if it has one, predicts beside the network.
 
     Raises:
         RunNotFoundError: there is none; the message says which there are.
     """
     from charnn.runs.catalog import find_run
 
-    return Model(find_run(Path(checkpoints), run))
+    return Model(find_run(Path(checkpoints), run), ngram=ngram)
 
 
 def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:

@@ -32,7 +32,13 @@ class Preparing:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The head of a run: what is trained, on what, with what."""
+    """The head of a run: what is trained, on what, with what.
+
+    Attributes:
+        yardstick: what else was given the same text, such as an n-gram model.
+        yardstick_bits_per_char: what that reaches on the validation part; None where it is not
+            known.
+    """
 
     tag: ClassVar[str] = "started"
     run: str
@@ -51,6 +57,8 @@ class RunStarted:
     threads: int
     seed: int
     resumed_at: int = 0
+    yardstick: str = "n-gram"
+    yardstick_bits_per_char: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,15 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Held-out loss at one step; `whole` is false while only pieces of the part were read."""
+    """Held-out loss at one step.
+
+    Attributes:
+        whole: whether all of the part was read, and not only pieces of it.
+        is_best: whether no step before had a smaller one.
+        final: whether this is the score of the best weights at the end of the run, which is not
+            one of the step it was made at.
+        network_bits_per_char: of the network without the n-gram model beside it.
+    """
 
     tag: ClassVar[str] = "validation"
     step: int
@@ -101,6 +117,8 @@ class Validation:
     whole: bool
     is_best: bool
     elapsed: float
+    final: bool = False
+    network_bits_per_char: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +168,9 @@ class Finished:
     """The last record: why it ended and what came out.
 
     Attributes:
-        reason: "done" (the plan is fulfilled), "plateau" (validation stopped improving) or
-            "stopped" (a person or a signal asked).
+        reason: "done" (the plan is fulfilled), "plateau" (validation stopped improving),
+            "exploded" (the numbers did, again and again) or "stopped" (a person or a signal
+            asked). Who watches a run that has not ended makes up one of their own.
     """
 
     tag: ClassVar[str] = "finished"

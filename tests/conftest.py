@@ -6,6 +6,7 @@ import os
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,34 @@ def written(tmp_path_factory: pytest.TempPathFactory, novella: Path) -> Path:
         patch.setattr(os, "fsync", lambda descriptor: None)
         charnn.train(text, checkpoints=folder / "checkpoints", **sizes, threads=1)
     return folder / "checkpoints" / "story"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, with no variable of charnn in the environment."""
+    for name in list(os.environ):
+        if name.startswith("CHARNN_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    # one core: threads that wait busily for each other are slow where other tests run beside
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def text(here: Path, novella: Path) -> Path:
+    """A story of 1,500 characters, novel.txt."""
+    path = here / "novel.txt"
+    path.write_text(novella.read_text("utf-8")[:1500], encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def story(here: Path, written: Path) -> Path:
+    """A copy of the trained run, checkpoints/story, with its tokens."""
+    shutil.copytree(written.parent, here / "checkpoints")
+    return here / "checkpoints" / "story"
 
 
 class Said(NamedTuple):

@@ -25,12 +25,18 @@ CODE = sorted((ROOT / "charnn").rglob("*.py"))
 
 def commands() -> dict[str, click.Command]:
     """Every command as it is called, the group itself among them."""
-    found: dict[str, click.Command] = {"charnn": group}
+    found: dict[str, click.Command | None] = {"charnn": group}
     with click.Context(group, info_name="charnn") as context:
         for name in COMMANDS:
             command = group.get_command(context, name)
             assert command is not None
-            found[f"charnn {name}"] = command
+            if isinstance(command, click.Group):
+                with click.Context(command, info_name=name) as inner:
+                    for sub in command.list_commands(inner):
+                        found[f"charnn {name} {sub}"] = command.get_command(inner, sub)
+            else:
+                found[f"charnn {name}"] = command
+    assert None not in found.values()
     return found
 
 
@@ -87,7 +93,7 @@ def test_defaults_are_the_real_ones(
 ) -> None:
     cells = {spelling.split("--")[-1].strip("`"): row for spelling, row in table(name).items()}
     for field in fields(kind):
-        if field.default not in (None, "", ()):
+        if field.default not in (None, "", (), False):
             option = "temp" if field.name == "temperature" else field.name.replace("_", "-")
             assert cells[option][1] == told(field.default), option
     assert kind is SamplingOptions or cells["minutes"][1] == told(DEFAULT_MINUTES)

@@ -21,14 +21,16 @@ TORCH = {"model", "training"}
 LIBRARIES = {
     "torch": TORCH,
     "click": {"cli"},
+    "prompt_toolkit": {"cli"},
     "rich": {"view", "cli"},
     "sentencepiece": {"corpus"},
     "safetensors": {"runs", "model"},
     "charset_normalizer": {"text"},
+    "pyppmd": {"text"},
 }
 """Who may import what does not come with Python; NumPy is everybody's."""
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-COMMANDS = ("train", "generate", "eval", "watch", "runs")
+COMMANDS = ("train", "generate", "eval", "watch", "runs", "corpus")
 
 
 def room_of(path: Path) -> str:
@@ -102,6 +104,7 @@ def test_what_does_not_train_imports_no_torch(written: Path) -> None:
     calls = [
         ["--help"],
         *([command, "--help"] for command in COMMANDS),
+        ["corpus", "inspect", str(written.parents[1] / "story.txt")],
         ["runs", *checkpoints],
         ["runs", "story", *checkpoints],
         ["generate", "-n", "5", *checkpoints],

@@ -41,7 +41,11 @@ def test_each_name_is_documented(name: str) -> None:
         ("Model.generate", ["prompt"]),
         ("Model.generate_many", ["num_samples", "prompt"]),
         ("Model.evaluate", ["texts"]),
+        ("Model.measure_samples", []),
+        ("Model.read", ["prompt", "after"]),
+        ("Model.story", []),
         ("Model.pieces", ["prompt", "options", "seed"]),
+        ("Model.together", ["prompt", "options", "seed", "num_samples"]),
         ("Model.samples", ["prompt", "options", "seed", "num_samples"]),
     ],
 )

@@ -26,6 +26,7 @@ from charnn.records import (
     Record,
     RunStarted,
     Sample,
+    Validation,
     from_json,
     to_json,
 )
@@ -99,8 +100,12 @@ def test_fields_with_a_default_may_be_missing():
     }
     assert defaults == {
         *((Preparing.tag, name) for name in ("total", "unit")),
-        (RunStarted.tag, "resumed_at"),
+        *(
+            (RunStarted.tag, name)
+            for name in ("resumed_at", "yardstick", "yardstick_bits_per_char")
+        ),
         (PlanFixed.tag, "seconds"),
+        *((Validation.tag, name) for name in ("final", "network_bits_per_char")),
     }
 
 

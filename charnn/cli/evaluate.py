@@ -16,6 +16,7 @@ from charnn.cli.options import (
 from charnn.errors import OptionError
 
 if TYPE_CHECKING:
+    from charnn.training.scores import Scores
     from charnn.training.scoring import Evaluation
 
 
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     help="Of the run's own text. Default: test if there is one, else validation.",
 )
 @encoding_options
+@click.option("--no-ngram", is_flag=True, help="The network alone, without its n-gram model.")
+@click.option("--dynamic", is_flag=True, help="Score it again, learning from what was read.")
+@click.option(
+    "--samples", is_flag=True, help="Let the model write, and measure that beside real text."
+)
 @click.option(
     "--json",
     "as_json",
@@ -43,6 +49,9 @@ def command(
     part: str | None,
     encoding: str | None,
     document_separator: str | None,
+    no_ngram: bool,
+    dynamic: bool,
+    samples: bool,
     as_json: bool,
     checkpoints: str,
 ) -> None:
@@ -52,20 +61,49 @@ def command(
 
     text_encoding(encoding)
     check_part(part)
-    if texts and part is not None:
-        raise OptionError(f"--part is of the run's own text: leave out {texts[0]!r}, or --part")
-    loaded = api.load(model, checkpoints=checkpoints)
+    for name, given in (("--part", part is not None), ("--samples", samples)):
+        if texts and given:
+            raise OptionError(f"{name} is of the run's own text: leave out {texts[0]!r}, or {name}")
+    if samples:
+        _check_samples(part, dynamic)
+    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
+    if samples:
+        _tell_samples(loaded, part, as_json)
+        return
     result = loaded.evaluate(
         texts or None,
         part=part,
         encoding=encoding,
         document_separator=unescape(document_separator),
+        dynamic=dynamic,
     )
     if as_json:
         click.echo(json.dumps({"model": loaded.name, **result.to_json()}, ensure_ascii=False))
     else:
         for line in _lines(loaded.name, texts, result):
             click.echo(line)
+
+
+def _check_samples(part: str | None, dynamic: bool) -> None:
+    """Refuse what has no meaning where the model writes."""
+    from charnn.training.samples import check_heldout_part
+
+    check_heldout_part(part)
+    if dynamic:
+        raise OptionError(
+            "--dynamic scores a text and --samples writes some: leave one of them out"
+        )
+
+
+def _tell_samples(loaded: api.Model, part: str | None, as_json: bool) -> None:
+    """Measure what the model writes."""
+    from charnn.cli.samples import table
+
+    report = loaded.measure_samples(part=part)
+    if as_json:
+        click.echo(json.dumps({"model": loaded.name, **report.to_json()}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(table(loaded.name, report)))
 
 
 def _lines(name: str, texts: tuple[str, ...], result: "Evaluation") -> list[str]:
@@ -78,4 +116,22 @@ def _lines(name: str, texts: tuple[str, ...], result: "Evaluation") -> list[str]
         f"  nats per character  {score.nats_per_char:.4f}",
         f"  characters          {score.characters:,} ({score.bytes:,} bytes, "
         f"{score.tokens:,} tokens)",
+        *_expert_lines(result),
     ]
+
+
+def _expert_lines(result: "Evaluation") -> list[str]:
+    """Bits per character of each expert alone, where there is more than one number to tell."""
+    rows: list[tuple[str, Scores]] = [("", result)]
+    if result.dynamic:
+        rows.append(("adapting", result.dynamic))
+    if len(rows) == 1 and result.ngram is None:
+        return []
+    lines = ["", "  bits per character     together   network    n-gram"]
+    for name, scores in rows:
+        together, network, ngram = (
+            f"{score.bits_per_char:>10.4f}" if score else f"{'-':>10}"
+            for score in (scores.score, scores.network, scores.ngram)
+        )
+        lines.append(f"  {name or 'as trained':<20} {together}{network}{ngram}")
+    return lines

@@ -1,21 +1,32 @@
 """`charnn generate`: a prompt in, text to stdout, everything else to stderr."""
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from charnn import api
-from charnn.cli.options import checkpoints_option, config_option, model_option, unescape
+from charnn.cli.options import (
+    as_typed,
+    checkpoints_option,
+    config_option,
+    model_option,
+    nearest_of,
+    numbers,
+    unescape,
+)
+from charnn.cli.sink import Sink, refuse_existing
+from charnn.cli.texts import JsonShower, TextShower, show_in_order
 from charnn.errors import OptionError, TextError
 
 if TYPE_CHECKING:
-    from charnn.generation.sampler import SamplingOptions, TextPiece
+    from charnn.generation.sampler import SamplingOptions
 
-_SEPARATOR = "─" * 24
+_LONG_PROMPT = 50_000  # characters; reading takes seconds, and the terminal would be silent
+_TEMPERATURES = ("temp", "temps")
+_STDIN = "-"
 
 
 @click.command()
@@ -26,11 +37,13 @@ _SEPARATOR = "─" * 24
     "prompt_option",
     envvar="CHARNN_GENERATE_PROMPT",
     metavar="TEXT",
-    help="The same as PROMPT.",
+    help="The same as PROMPT; \\n is a line end.",
 )
 @click.option("--prompt-file", metavar="FILE", help="Take the prompt from a file, - for stdin.")
 @model_option
+@click.option("-i", "--interactive", is_flag=True, help="Write in turns: you, the model, you.")
 @click.option("--temp", type=float, metavar="F", help="Temperature >= 0. Default: 0.8.")
+@click.option("--temps", metavar="0.5,0.8,1.0", help="The same seed at each of these temperatures.")
 @click.option("--top-k", type=int, metavar="N", help="Choose among the N likeliest tokens.")
 @click.option("--top-p", type=float, metavar="F", help="Choose among a share of probability.")
 @click.option("--min-p", type=float, metavar="F", help="Leave out what is F times rarer.")
@@ -38,8 +51,15 @@ _SEPARATOR = "─" * 24
 @click.option("-n", "--length", type=int, metavar="N", help="Characters. Default: 500.")
 @click.option("--num-samples", type=int, default=1, metavar="N", help="How many texts.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="End before this; repeatable.")
+@click.option("--max-copy", type=int, metavar="N", help="Never N + 1 characters as in training.")
+@click.option("--acrostic", metavar="TEXT", help="What the lines begin with, such as 삼행시.")
+@click.option("--initials", metavar="TEXT", help="Consonants of the syllables, such as ㅇㄱㅅ.")
+@click.option("--include", multiple=True, metavar="TEXT", help="A word to use; repeatable.")
 @click.option("--seed", type=int, metavar="N", help="The same seed writes the same text.")
+@click.option("--adapt", metavar="FILE", help="Read this first, and write in its manner.")
+@click.option("--no-ngram", is_flag=True, help="The network alone, without its n-gram model.")
 @click.option("--no-prompt", is_flag=True, help="Do not repeat the prompt.")
+@click.option("--heat", is_flag=True, help="Tint characters by how surprising they were.")
 @click.option(
     "--json",
     "as_json",
@@ -51,157 +71,139 @@ _SEPARATOR = "─" * 24
 @click.option("-o", "--output", metavar="FILE", help="Write to a new file.")
 @checkpoints_option
 @config_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     prompt: str | None,
     prompt_option: str | None,
     prompt_file: str | None,
     model: str | None,
+    interactive: bool,
     num_samples: int,
     seed: int | None,
+    adapt: str | None,
+    no_ngram: bool,
     no_prompt: bool,
+    heat: bool,
     as_json: bool,
     raw: bool,
     output: str | None,
     checkpoints: str,
     **given: Any,
 ) -> None:
-    """Let a model write on from PROMPT, or from the beginning of a document."""
-    options = _options(given)
-    if num_samples < 1:
-        raise OptionError(f"num-samples must be >= 1, got {num_samples}")
-    if seed is not None and seed < 0:
-        raise OptionError(f"seed must be >= 0, got {seed}")
+    r"""Let a model write on from PROMPT, or from the beginning of a document.
+
+    In PROMPT \n is a line end. With -i you write and the model goes on, in turns.
+    """
+    ladder = _ladder(nearest_of(context, given, _TEMPERATURES))
+    _check(num_samples, seed, output, heat=heat, raw=raw)
+    if interactive:
+        _check_interactive(context, num_samples, len(ladder), prompt_file)
     start = _prompt(prompt, prompt_option, prompt_file)
-    loaded = api.load(model, checkpoints=checkpoints)
+    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
+    if adapt is not None:
+        click.echo(f"reading {adapt}", err=True)
+        loaded.adapt(adapt)
     if loaded.writer.note:
         click.echo(f"charnn: {loaded.writer.note}", err=True)
     chosen = api.new_seed() if seed is None else seed
-    texts = _texts(loaded, start, options, chosen, num_samples)
-    with _Sink(output, raw=raw) as sink:
+    if interactive:
+        from charnn.cli.interactive import converse
+
+        with Sink(raw=raw, heat=heat, bold=True) as sink:
+            converse(loaded, start, ladder[0], chosen, sink, repeated=not no_prompt)
+        return
+    if len(start) > _LONG_PROMPT:
+        click.echo(f"reading {len(start):,} characters", err=True)
+    read = loaded.read(start)
+    with Sink(output, raw=raw, heat=heat) as sink:
+        _announce(chosen, sink)
+        shower: TextShower | JsonShower
         if as_json:
-            head = {"model": loaded.name, "prompt": start, "seed": chosen}
-            _write_json(texts, head, options, sink)
+            shower = JsonShower(sink, {"model": loaded.name, "prompt": start, "seed": chosen})
         else:
-            _write_text(texts, "" if no_prompt else start, sink)
-    click.echo(f"seed {chosen}", err=True)
+            shower = TextShower(sink, "" if no_prompt else start, headed=len(ladder) > 1)
+        for options in ladder:
+            together = loaded.together(read, options, chosen, num_samples)
+            show_in_order(together, shower.begin(options, num_samples))
 
 
-def _texts(
-    model: api.Model, prompt: str, options: "SamplingOptions", seed: int, num_samples: int
-) -> Iterator[Iterable["TextPiece"]]:
-    """Each text as its pieces; one alone comes as it is written, many when they are finished."""
-    if num_samples == 1:
-        return iter([model.pieces(prompt, options, seed)])
-    return model.samples(prompt, options, seed, num_samples)
+def _announce(seed: int, sink: Sink) -> None:
+    """Tell the seed before the text, which may be broken off; and what its colours mean."""
+    click.echo(f"seed {seed}", err=True)
+    if sink.tinted:
+        from charnn.view.heat import legend_for
+
+        if legend := legend_for(sys.stderr):
+            click.echo(legend, err=True)
 
 
-def _write_text(texts: Iterator[Iterable["TextPiece"]], shown: str, sink: "_Sink") -> None:
-    """Write the texts, each behind its prompt, with a line between them."""
-    for index, pieces in enumerate(texts):
-        if index:
-            sink.write(f"{_SEPARATOR}\n")
-        sink.write(shown)
-        for piece in pieces:
-            sink.write(piece.text)
-        sink.end_line()
-
-
-def _write_json(
-    texts: Iterator[Iterable["TextPiece"]],
-    head: dict[str, Any],
-    options: "SamplingOptions",
-    sink: "_Sink",
-) -> None:
-    from dataclasses import asdict
-
-    for index, written in enumerate(texts):
-        pieces = tuple(written)
-        data = {
-            **head,
-            "text": "".join(piece.text for piece in pieces),
-            "index": index,
-            "bits_per_char": _bits_per_char(pieces),
-            "options": asdict(options),
-        }
-        sink.write_exactly(json.dumps(data, ensure_ascii=False) + "\n")
-
-
-def _bits_per_char(pieces: tuple["TextPiece", ...]) -> float | None:
-    characters = sum(len(piece.text) for piece in pieces)
-    return sum(piece.bits for piece in pieces) / characters if characters else None
-
-
-class _Sink:
-    """Where the text goes: a new file, a pipe, or a terminal, which gets safe text.
+def _ladder(given: dict[str, Any]) -> "list[SamplingOptions]":
+    """The options of each temperature; one alone without --temps.
 
     Raises:
-        OptionError: the file is there already.
+        OptionError: a value breaks its rule.
     """
+    from dataclasses import fields
 
-    def __init__(self, output: str | None, *, raw: bool) -> None:
-        self._file = _new_file(output) if output is not None else None
-        self._stream: TextIO = self._file or sys.stdout
-        self._safe = self._stream.isatty() and not raw
-        self._push, self._finish = _through(self._safe)
-        self._last = "\n"
-
-    def __enter__(self) -> "_Sink":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.write_exactly(self._finish())
-        if self._last != "\n":
-            self.write_exactly("\n")
-        if self._file:
-            self._file.close()
-
-    def write(self, text: str) -> None:
-        """Write generated text, at once."""
-        self.write_exactly(self._push(text))
-
-    def end_line(self) -> None:
-        """End the text with a line end; on a pipe nothing is added to the text itself."""
-        self.write_exactly(self._finish())
-        if self._last != "\n":
-            self.write_exactly("\n")
-
-    def write_exactly(self, text: str) -> None:
-        """Write text that is not the model's, or was made safe."""
-        if text:
-            self._stream.write(text)
-            self._stream.flush()
-            self._last = text[-1]
-
-
-def _through(safe: bool) -> tuple[Callable[[str], str], Callable[[], str]]:
-    """What each piece passes on its way, and what is held back at the end."""
-    if not safe:
-        return (lambda text: text), (lambda: "")
-    from charnn.view.display_text import SafeStream
-
-    stream = SafeStream()
-    return stream.push, stream.finish
-
-
-def _new_file(output: str) -> TextIO:
-    try:
-        return Path(output).open("x", encoding="utf-8", newline="")
-    except FileExistsError:
-        raise OptionError(
-            f"{output} is there already and is not overwritten: name another -o"
-        ) from None
-    except OSError as error:
-        raise TextError(f"cannot write {output}: {error.strerror}") from None
-
-
-def _options(given: dict[str, Any]) -> "SamplingOptions":
     from charnn.generation.sampler import SamplingOptions
 
     options = {name: value for name, value in given.items() if value is not None}
     options["stop"] = tuple(unescape(text) or "" for text in options.pop("stop", ()))
-    if "temp" in options:
-        options["temperature"] = options.pop("temp")
-    return SamplingOptions(**options)
+    if all(name in options for name in _TEMPERATURES):
+        raise OptionError("give the temperature once, got --temp and --temps")
+    spelling = {
+        field.name: f"--{field.name.replace('_', '-')}" for field in fields(SamplingOptions)
+    }
+    if "temps" in options:
+        spelling["temperature"] = "--temps"
+        rungs: list[dict[str, Any]] = [
+            {"temperature": rung} for rung in numbers(options.pop("temps"), "--temps")
+        ]
+    else:
+        spelling["temperature"] = "--temp"
+        rungs = [{"temperature": options.pop("temp")} if "temp" in options else {}]
+    with as_typed(spelling):
+        return [SamplingOptions(**options, **rung) for rung in rungs]
+
+
+def _check(
+    num_samples: int, seed: int | None, output: str | None, *, heat: bool, raw: bool
+) -> None:
+    """Refuse what no run is needed to know.
+
+    Raises:
+        OptionError: a value breaks its rule.
+    """
+    if num_samples < 1:
+        raise OptionError(f"--num-samples must be >= 1, got {num_samples}")
+    if seed is not None and seed < 0:
+        raise OptionError(f"--seed must be >= 0, got {seed}")
+    if heat and raw:
+        raise OptionError("--heat and --raw exclude each other: leave one of them out")
+    if output is not None:
+        refuse_existing(output, "name another -o")
+
+
+def _check_interactive(
+    context: click.Context, num_samples: int, rungs: int, prompt_file: str | None
+) -> None:
+    """Refuse what does not go with writing in turns.
+
+    Raises:
+        OptionError: it was given.
+    """
+    given = {
+        "--json": context.params["as_json"],
+        "--output": context.params["output"] is not None,
+        "--num-samples": num_samples > 1,
+        "--temps": rungs > 1,
+        "--prompt-file -": prompt_file == _STDIN,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise OptionError(f"{name} does not go with --interactive: leave one of them out")
 
 
 def _prompt(argument: str | None, option: str | None, file: str | None) -> str:
@@ -216,7 +218,7 @@ def _prompt(argument: str | None, option: str | None, file: str | None) -> str:
         raise OptionError(f"give the prompt once, got {' and '.join(given)}")
     if file is not None:
         return _read_prompt(file)
-    return argument or option or ""
+    return unescape(argument or option) or ""
 
 
 def _named(*values: str | None) -> Iterator[tuple[str, str | None]]:
@@ -225,7 +227,7 @@ def _named(*values: str | None) -> Iterator[tuple[str, str | None]]:
 
 def _read_prompt(file: str) -> str:
     try:
-        data = _stdin().read() if file == "-" else Path(file).read_bytes()
+        data = _stdin().read() if file == _STDIN else Path(file).read_bytes()
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise TextError(f"prompt file {file} cannot be read: {error.strerror}") from None

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": ("charnn.cli.evaluate", "Tell what a text costs a model, in bits per character."),
     "watch": ("charnn.cli.watch", "Watch a run that trains elsewhere, or replay one."),
     "runs": ("charnn.cli.runs", "List the runs, or tell of one."),
+    "corpus": ("charnn.cli.corpus", "See what a text is made of, repair it, or fetch one."),
 }
 
 
@@ -44,7 +45,16 @@ def _noticing_closed_pipes() -> Iterator[None]:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported only when they are wanted."""
+    """A group whose commands are imported only when they are wanted.
+
+    Args:
+        lazy: where each command is, as `command` of a module, and what it does in a line; in the
+            order in which they are used.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """The context of a call; --help is written here."""
@@ -58,23 +68,24 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the commands, in the order in which they are used."""
-        return list(COMMANDS)
+        return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._lazy:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        command: click.Command = import_module(self._lazy[cmd_name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
 
 
 @click.group(
     cls=LazyGroup,
+    lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CHARNN"},
 )
 @click.version_option(__version__, "--version", prog_name="charnn")

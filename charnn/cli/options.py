@@ -1,17 +1,25 @@
 """Options that several commands share, spelled the same everywhere; and options from a file."""
 
+import contextlib
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from charnn.api import DEFAULT_CHECKPOINTS
 from charnn.errors import OptionError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_NEAR_TO_FAR = (
+    ParameterSource.COMMANDLINE,
+    ParameterSource.ENVIRONMENT,
+    ParameterSource.DEFAULT_MAP,
+)
 
 
 def checkpoints_option(command: Command) -> Command:
@@ -94,6 +102,42 @@ def numbers(text: str, name: str) -> tuple[float, ...]:
     except ValueError:
         rule = "numbers with commas between them"
         raise OptionError(f"{name} must be {rule}, got {text!r}") from None
+
+
+def nearest_of(
+    context: click.Context, given: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    """What was given, without those of `names` that another of them overrides from nearer by.
+
+    Args:
+        context: knows where each value comes from.
+        given: options; None was not given.
+        names: options that exclude each other.
+    """
+    sources = {
+        name: context.get_parameter_source(name) for name in names if given[name] is not None
+    }
+    nearest = next((source for source in _NEAR_TO_FAR if source in sources.values()), None)
+    return {name: value for name, value in given.items() if sources.get(name, nearest) == nearest}
+
+
+@contextlib.contextmanager
+def as_typed(spelling: Mapping[str, str]) -> Iterator[None]:
+    """Name an option in an error as it is typed, where Python names the field.
+
+    Args:
+        spelling: field -> what is typed.
+
+    >>> with as_typed({"top_k": "--top-k"}):
+    ...     raise OptionError("top_k must be >= 0, got -1")
+    Traceback (most recent call last):
+    charnn.errors.OptionError: --top-k must be >= 0, got -1
+    """
+    try:
+        yield
+    except OptionError as error:
+        name, _, rest = str(error).partition(" ")
+        raise OptionError(f"{spelling.get(name, name)} {rest}") from None
 
 
 def _check_ui(context: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -1,15 +1,16 @@
-"""`charnn runs`: the runs in a line each, or one in full."""
+"""`charnn runs`: the runs in a line each, or one in full; and what may be done with them."""
 
+import shutil
 import sys
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from charnn import api
-from charnn.cli.options import checkpoints_option
+from charnn.cli.options import checkpoints_option, config_option
+from charnn.errors import OptionError
 
 if TYPE_CHECKING:
     from charnn.runs.catalog import RunSummary
@@ -19,16 +20,69 @@ _EVENTS_SHOWN = 20
 _UNCUT = 10_000  # cells of a line for a pipe or a file
 _COLUMNS = ("run", "corpus", "tokenizer", "size", "parameters", "step", "bits/char", "saved")
 _NUMBERS = ("parameters", "step", "bits/char")
+_DISPENSABLE = ("parameters", "tokenizer", "corpus", "size")
+_SHORT_NAME = 20  # cells of a name that should be seen
+_GAP = 2
 
 
 @click.command()
 @click.argument("model", metavar="[RUN]", required=False)
+@click.option("--check", is_flag=True, help="Verify every file of RUN; exit code 1 if one is bad.")
+@click.option("--export", metavar="FILE", help="Write RUN to one new file, to share it.")
+@click.option("--rename", metavar="NAME", help="Give RUN another name.")
+@click.option("--delete", is_flag=True, help="Remove RUN; asks before.")
+@click.option("--prune", is_flag=True, help="Remove what no run needs any more; asks before.")
+@click.option("--yes", is_flag=True, help="With --delete or --prune: do not ask.")
 @checkpoints_option
-def command(model: str | None, checkpoints: str) -> None:
-    """List the runs, the newest first; or tell of one: what it is, and what happened to it."""
-    if model is None:
-        _list(checkpoints)
+@config_option
+def command(model: str | None, yes: bool, checkpoints: str, **given: bool | str | None) -> None:
+    """List the runs, the newest first; or tell of one: what it is, and what happened to it.
+
+    RUN is a name, a folder, or a file that --export wrote.
+    """
+    action = _action(model, yes, given)
+    folder = Path(checkpoints)
+    if action is None:
+        _list(checkpoints) if model is None else _tell(model, folder)
         return
+    from charnn.cli import run_actions as actions
+    from charnn.runs.catalog import find_run
+    from charnn.runs.layout import check_run_name
+
+    value = str(given[action])
+    if action == "rename":
+        actions.rename(lambda: find_run(folder, model), check_run_name(value))
+    elif action == "prune":
+        actions.prune(folder, yes=yes)
+    elif action == "delete":
+        actions.delete(find_run(folder, model), yes=yes)
+    elif action == "check":
+        actions.check(find_run(folder, model))
+    else:
+        actions.export(find_run(folder, model), Path(value))
+
+
+def _action(model: str | None, yes: bool, given: dict[str, bool | str | None]) -> str | None:
+    """What is to be done; None for telling alone.
+
+    Raises:
+        OptionError: the options do not go together.
+    """
+    wanted = [name for name, value in given.items() if value not in (None, False)]
+    if len(wanted) > 1:
+        raise OptionError(f"give one of --{wanted[0]} and --{wanted[1]}: they do different things")
+    action = wanted[0] if wanted else None
+    if action in ("rename", "delete") and model is None:
+        example = "--rename x" if action == "rename" else "--delete"
+        raise OptionError(f"--{action} needs a RUN: name it, as in 'charnn runs novel {example}'")
+    if action == "prune" and model is not None:
+        raise OptionError(f"--prune is for the whole folder of runs: leave out {model!r}")
+    if yes and action not in ("delete", "prune"):
+        raise OptionError("--yes goes with --delete or --prune: leave it out")
+    return action
+
+
+def _tell(model: str, checkpoints: Path) -> None:
     from charnn.view.display_text import safe_text
 
     for line in _story(model, checkpoints):
@@ -46,20 +100,40 @@ def _list(checkpoints: str) -> None:
     if not found:
         click.echo(f"no runs in {checkpoints} yet: train one with 'charnn train TEXT'", err=True)
         return
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
+    rows = [[safe_text(cell, newline=" ") for cell in _row(summary)] for summary in found]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right" if column in _NUMBERS else "left")
-    for summary in found:
-        table.add_row(*(Text(safe_text(cell, newline=" ")) for cell in _row(summary)))
-    width = None if sys.stdout.isatty() else _UNCUT
+    widths = _widths(rows, width)
+    for column, cells in widths.items():
+        justify: Literal["left", "right"] = "right" if column in _NUMBERS else "left"
+        table.add_column(column, justify=justify, no_wrap=True, width=cells)
+    for row in rows:
+        table.add_row(*(Text(row[_COLUMNS.index(column)]) for column in widths))
     Console(highlight=False, width=width).print(table)
+    for summary in found:
+        if summary.problem is not None:
+            click.echo(safe_text(f"{summary.name} is damaged: {summary.problem}", newline=" "))
+
+
+def _widths(rows: list[list[str]], width: int) -> dict[str, int]:
+    """Cells of each column; where room is short some are left out, then names are cut."""
+    from rich.cells import cell_len
+
+    needed = {
+        column: max(cell_len(text) for text in (column, *(row[place] for row in rows)))
+        for place, column in enumerate(_COLUMNS)
+    }
+    for column in (*_DISPENSABLE, None):
+        room = width - sum(needed[name] + _GAP for name in needed if name != "run")
+        if room >= min(needed["run"], _SHORT_NAME) or column is None:
+            break
+        needed.pop(column)
+    return needed | {"run": max(1, min(needed["run"], room))}
 
 
 def _row(summary: "RunSummary") -> tuple[str, ...]:
     from charnn.view import figures
 
-    if summary.problem is not None:
-        return (summary.name, f"damaged: {summary.problem}")
     age = summary.age()
     return (
         summary.name,
@@ -73,54 +147,62 @@ def _row(summary: "RunSummary") -> tuple[str, ...]:
     )
 
 
-def _story(model: str, checkpoints: str) -> Iterator[str]:
+def _story(model: str, checkpoints: Path) -> Iterator[str]:
     """One run in full."""
     from charnn.model.shapes import parameter_count
-    from charnn.runs.catalog import find_run
+    from charnn.runs.catalog import find_run, summarise
 
-    run = find_run(Path(checkpoints), model)
-    config = run.config()
-    shape, corpus = config.model, config.corpus
+    run = find_run(checkpoints, model)
+    config, summary = run.config(), summarise(run)
+    shape, characters = config.model, config.corpus.get("characters")
+    length = f"{characters:,}" if type(characters) is int else "?"
     yield run.name
-    yield f"  folder      {run.path}"
+    yield f"  {'folder' if run.path.is_dir() else 'file  '}      {run.path}"
     yield f"  created     {config.created} by charnn {config.charnn}"
-    yield f"  text        {corpus.get('name')}, {int(corpus.get('characters', 0)):,} characters"
+    yield f"  text        {summary.corpus or '?'}, {length} characters"
     yield f"  tokenizer   {config.tokenizer['kind']}, {shape.vocab_size:,} tokens"
     yield (
         f"  model       {shape.num_layers} x {shape.hidden_size} {shape.cell}, "
         f"{parameter_count(shape):,} parameters"
     )
-    yield from _results(run)
+    if summary.holder is not None:
+        yield f"  in training by {summary.holder}"
+    yield from _results(run, summary)
     yield from _events(run)
 
 
-def _results(run: "Run") -> Iterator[str]:
+def _results(run: "Run", summary: "RunSummary") -> Iterator[str]:
     from charnn.errors import RunNotFoundError
-    from charnn.records import Validation
-    from charnn.runs.layout import METRICS, WEIGHTS
+    from charnn.runs.layout import WEIGHTS
 
     try:
-        checkpoint = run.last(WEIGHTS)
+        checkpoint = run.last(WEIGHTS) if run.path.is_dir() else run.chosen(WEIGHTS)
     except RunNotFoundError:
         yield "  checkpoint  none yet"
         return
     yield f"  checkpoint  step {checkpoint.step:,}"
     if checkpoint.note:
         yield f"              {checkpoint.note}"
-    validations = [r for r in run.records(METRICS) if isinstance(r, Validation)]
-    if validations:
-        best = min(validations, key=lambda r: r.bits_per_char)
-        yield f"  best        {best.bits_per_char:.4f} bits per character at step {best.step:,}"
+    if summary.bits_per_char is not None and summary.best_step is not None:
+        best, step = summary.bits_per_char, summary.best_step
+        yield f"  best        {best:.4f} bits per character at step {step:,}"
 
 
 def _events(run: "Run") -> Iterator[str]:
-    from charnn.records import Event
+    """How the training ended, and what happened last."""
+    from charnn.records import Event, Finished
     from charnn.runs.layout import EVENTS
     from charnn.view import figures
+    from charnn.view.panes import telling
 
-    events = [record for record in run.records(EVENTS) if isinstance(record, Event)]
+    records = list(run.records(EVENTS))
+    end = records[-1] if records else None
+    if isinstance(end, Finished) and end.reason != "stopped" and end.bits_per_char is not None:
+        yield f"  at the end  {end.bits_per_char:.4f} bits per character on all that was held out"
+    events = [record for record in records if isinstance(record, Event)]
+    shown = telling(events, _EVENTS_SHOWN)
     if events:
-        yield f"  events      the last {min(len(events), _EVENTS_SHOWN)} of {len(events)}"
-    for event in islice(events, max(0, len(events) - _EVENTS_SHOWN), None):
+        yield f"  events      {len(shown):,} of {len(events):,}"
+    for event in shown:
         when = figures.duration(event.elapsed)
         yield f"    {when:>8}  step {event.step:>9,}  {event.kind}: {event.message}"

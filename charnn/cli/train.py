@@ -12,6 +12,7 @@ from charnn.cli.options import (
     checkpoints_option,
     config_option,
     encoding_options,
+    nearest_of,
     numbers,
     ui_option,
     unescape,
@@ -20,11 +21,6 @@ from charnn.errors import OptionError
 from charnn.records import Control, PlanFixed, Record, Validation
 
 _BUDGETS = ("minutes", "epochs", "steps")
-_NEAR_TO_FAR = (
-    ParameterSource.COMMANDLINE,
-    ParameterSource.ENVIRONMENT,
-    ParameterSource.DEFAULT_MAP,
-)
 _RESUME_NEWEST = "\0newest"
 _WITH_RESUME = {
     "checkpoints",
@@ -37,6 +33,7 @@ _WITH_RESUME = {
     "temps",
     "prompt",
     "config",
+    *_BUDGETS,
 }
 
 
@@ -48,7 +45,7 @@ _WITH_RESUME = {
     is_flag=False,
     flag_value=_RESUME_NEWEST,
     metavar="[NAME]",
-    help="Go on with a run that was stopped; without NAME the newest. Takes no TEXT.",
+    help="Go on with a run that was stopped, or more of one; without NAME the newest.",
 )
 @click.option("--text", metavar="FILE", help="With --resume: where the text lies now.")
 @click.option(
@@ -74,6 +71,13 @@ _WITH_RESUME = {
 @click.option("--layers", type=int, metavar="N", help="Recurrent layers.")
 @click.option("--hidden", type=int, metavar="N", help="Units of each layer.")
 @click.option("--embedding", type=int, metavar="N", help="Numbers per token.")
+@click.option(
+    "--no-ngram",
+    is_flag=True,
+    default=None,
+    help="The network alone, without an n-gram model.",
+)
+@click.option("--ngram-weight", type=float, metavar="F", help="Its share in the mixture.")
 @click.option("--dropout", type=float, metavar="F", help="At input, between layers, at output.")
 @click.option("--token-dropout", type=float, metavar="F", help="Whole input tokens.")
 @click.option("--input-dropout", type=float, metavar="F", help="Units of the embedding.")
@@ -120,10 +124,10 @@ def command(
     Without --minutes, --epochs or --steps it trains for 10 minutes, or until the held-out text
     has clearly stopped getting more predictable. Ctrl-C saves; --resume goes on.
     """
-    given = _with_one_budget(context, given)
+    given = nearest_of(context, given, _BUDGETS)
     if resume is not None:
         _check_resume(context, texts)
-        given = {name: value for name, value in given.items() if name in _WITH_RESUME}
+        given = {name: value for name, value in given.items() if _goes_on(context, name)}
     elif not texts:
         raise OptionError("train needs a TEXT: name a file, a folder, or - for stdin")
     elif text is not None:
@@ -187,15 +191,6 @@ class _Session:
         self._view.show(record)
 
 
-def _with_one_budget(context: click.Context, given: dict[str, Any]) -> dict[str, Any]:
-    """What was given, without a budget that another one overrides from nearer by."""
-    sources = {
-        name: context.get_parameter_source(name) for name in _BUDGETS if given[name] is not None
-    }
-    nearest = next((source for source in _NEAR_TO_FAR if source in sources.values()), None)
-    return {name: value for name, value in given.items() if sources.get(name, nearest) == nearest}
-
-
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, checked; what was not given is left to the recipe."""
     from charnn.training.options import TrainOptions
@@ -227,6 +222,12 @@ def _check_resume(context: click.Context, texts: tuple[str, ...]) -> None:
         if given and name not in _WITH_RESUME:
             option = name.replace("_", "-")
             raise OptionError(f"--{option} cannot be changed with --resume: leave it out")
+
+
+def _goes_on(context: click.Context, name: str) -> bool:
+    """Whether an option is for the run that goes on; a budget of environment or file is not."""
+    near = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    return name in _WITH_RESUME and (near or name not in _BUDGETS)
 
 
 def _tell_plan(

@@ -31,18 +31,22 @@ def command(model: str | None, speed: float | None, ui: str, checkpoints: str) -
     from charnn.runs.catalog import find_run
     from charnn.runs.lock import holder
     from charnn.view.views import make_view
-    from charnn.view.watch import follow_run, paced, read_run
+    from charnn.view.watch import ended, follow_run, paced, read_run
 
     run = find_run(Path(checkpoints), model)
     control = Control()
-    living = holder(run.path) is not None and speed is None
-    if living:
-        records = follow_run(run.path, control, alive=lambda: holder(run.path) is not None)
+
+    def alive() -> bool:
+        return holder(run.path) is not None
+
+    following = speed is None and alive()
+    if following:
+        records = follow_run(run.path, control, alive=alive)
     else:
         records = paced(read_run(run.path), control, speed=pace)
-    view = make_view(ui, control, watching=True, speed=1.0 if living else pace)
+    view = make_view(ui, control, watching=True, speed=1.0 if following else pace)
     with interrupts(control), view:
-        for record in records:
+        for record in ended(records, run.path, control, alive=alive):
             view.show(record)
         while view.has_keys and not control.stopping:
             time.sleep(_KEY_SECONDS)

@@ -1,8 +1,8 @@
 """Records to the terminal.
 
 views.py chooses a view (base.py says what one is): the full screen of live.py, the lines of
-plain.py (in background.py where a terminal might be stopped), or nothing. watch.py gives records
-from a run's journals instead of a training.
+plain.py (in terminal_lines.py where a terminal might be stopped), or nothing. watch.py gives
+records from a run's journals instead of a training.
 
 From records to a frame, pure functions all the way:
     state.py (with curve.py) -> dashboard.py -> progress.py, panes.py (with chart.py), writing.py,

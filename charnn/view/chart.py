@@ -10,6 +10,7 @@ from rich.style import Style
 
 from charnn.view import figures
 from charnn.view.curve import Point
+from charnn.view.display_text import cell_width, safe_characters, safe_text
 from charnn.view.lines import Line, line
 from charnn.view.palette import BEST, FAINT
 
@@ -21,10 +22,15 @@ _ROWS_WITH_AXIS = 7
 
 
 class Series(NamedTuple):
-    """One curve: its points in the order of their steps, and how it is drawn."""
+    """One curve: its points in the order of their steps, and how it is drawn.
+
+    Attributes:
+        dotted: whether every second column is left out, which tells curves apart without colours.
+    """
 
     points: Sequence[Point]
     style: Style
+    dotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +69,33 @@ class Canvas:
             self._bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
             self._styles[y // 4][x // 2] = style
 
+    def dash(self, column: int, y: int, style: Style) -> None:
+        """Set both dots of a cell; what was drawn on it before keeps its style."""
+        style = style if self.is_free(column, y // 4) else self._styles[y // 4][column]
+        self.dot(2 * column, y, style)
+        self.dot(2 * column + 1, y, style)
+
     def stroke(self, x: int, top: int, bottom: int, style: Style) -> None:
         """Set the dots of one column from `top` to `bottom`, cut to the grid."""
         for y in range(max(0, top), min(4 * self.rows - 1, bottom) + 1):
             self.dot(x, y, style)
 
     def text(self, column: int, row: int, text: str, style: Style) -> None:
-        """Put narrow characters over the dots, from one cell to the right."""
-        for offset, character in enumerate(text):
-            if 0 <= column + offset < self.columns and 0 <= row < self.rows:
-                self._marks[column + offset, row] = (character, style)
+        """Put a text over the dots, from one cell to the right, as far as there are cells."""
+        for shown, _ in safe_characters(text, newline=" "):
+            width = cell_width(shown)
+            if 0 <= column <= self.columns - width and 0 <= row < self.rows:
+                self._marks[column, row] = (shown, style)
+                for beyond in range(column + 1, column + width):
+                    self._marks[beyond, row] = ("", style)
+            column += width
+
+    def is_free(self, column: int, row: int, width: int = 1) -> bool:
+        """Whether there are so many cells from one to the right, and nothing is drawn on them."""
+        return (0 <= row < self.rows and 0 <= column <= self.columns - width) and not any(
+            self._bits[row][cell] or (cell, row) in self._marks
+            for cell in range(column, column + width)
+        )
 
     def line(self, row: int) -> Line:
         """One row of cells, neighbours of the same style joined, nothing after the last mark."""
@@ -109,7 +132,8 @@ def draw_chart(
         width: cells of the whole drawing, at least 16.
         height: its lines, at least 3.
         best: a point to mark.
-        reference: a name and a value for a dotted level.
+        reference: a name and a value for a dashed level; left out where it is far from the
+            curves, or where there is no room for its name.
 
     Returns:
         Exactly `height` lines of at most `width` cells.
@@ -122,10 +146,11 @@ def draw_chart(
     labels = _value_labels(window, rows)
     gutter = max(len(label) for label in labels.values())
     canvas = Canvas(width - gutter - 2, rows)
-    _draw_reference(canvas, window, reference)
     for curve in series:
         _draw_curve(canvas, window, curve)
     _draw_best(canvas, window, best)
+    if reference is not None:
+        _draw_reference(canvas, window, *reference)
     lines = [
         line((f"{labels.get(row, ''):>{gutter}} {'┤' if row in labels else '│'}", FAINT))
         + canvas.line(row)
@@ -164,24 +189,26 @@ def _draw_curve(canvas: Canvas, window: Window, curve: Series) -> None:
         columns.setdefault(window.column(step, dots_x), []).append(value)
     corners = [(x, window.row(sum(values) / len(values), dots_y)) for x, values in columns.items()]
     for start, stop in pairwise(corners):
-        _draw_stretch(canvas, start, stop, curve.style)
+        _draw_stretch(canvas, start, stop, curve)
     if corners:
         canvas.dot(*corners[-1], curve.style)
 
 
 def _draw_stretch(
-    canvas: Canvas, start: tuple[int, int], stop: tuple[int, int], style: Style
+    canvas: Canvas, start: tuple[int, int], stop: tuple[int, int], curve: Series
 ) -> None:
     """A straight line as one vertical stroke per dot column, the last column left to the next."""
     (x0, y0), (x1, y1) = start, stop
     slope = (y1 - y0) / (x1 - x0)
     for x in range(x0, x1):
+        if curve.dotted and x % 2:
+            continue
         here, there = y0 + round(slope * (x - x0)), y0 + round(slope * (x + 1 - x0))
         if there > here:
             there -= 1
         elif there < here:
             there += 1
-        canvas.stroke(x, min(here, there), max(here, there), style)
+        canvas.stroke(x, min(here, there), max(here, there), curve.style)
 
 
 def _draw_best(canvas: Canvas, window: Window, best: Point | None) -> None:
@@ -191,16 +218,25 @@ def _draw_best(canvas: Canvas, window: Window, best: Point | None) -> None:
         canvas.text(column, row, _BEST_MARK, BEST)
 
 
-def _draw_reference(canvas: Canvas, window: Window, reference: tuple[str, float] | None) -> None:
-    """A dotted level with its name at the left, where the curves are still far above it."""
-    if reference is None:
-        return
-    name, value = reference
+def _draw_reference(canvas: Canvas, window: Window, name: str, value: float) -> None:
+    """A dashed level below the curves, its name as near to it as they allow."""
     y = window.row(value, 4 * canvas.rows)
-    for x in range(0, 2 * canvas.columns, 2):
-        canvas.dot(x, y, FAINT)
-    if 0 <= y < 4 * canvas.rows:
-        canvas.text(1, y // 4 - 1 if y >= 4 else y // 4 + 1, f"{name} {value:.3f}", FAINT)
+    label = f"{safe_text(name, newline=' ')} {value:.3f}"
+    place = _free_place(canvas, y // 4, cell_width(label))
+    if not 0 <= y < 4 * canvas.rows or place is None:
+        return
+    canvas.text(*place, label, FAINT)
+    for column in range(0, canvas.columns, 2):
+        canvas.dash(column, y, FAINT)
+
+
+def _free_place(canvas: Canvas, row: int, width: int) -> tuple[int, int] | None:
+    """The first cell for a label in the rows beside one, with a cell free on either side of it."""
+    for near in (row - 1, row + 1):
+        for column in range(canvas.columns - width - 1):
+            if canvas.is_free(column, near, width + 2):
+                return column + 1, near
+    return None
 
 
 def _value_labels(window: Window, rows: int) -> dict[int, str]:

@@ -33,6 +33,7 @@ _COLUMN_GAP: Final = 1
 _ROWS_FOR_TITLE: Final = 4
 _ROWS_FOR_EARLIER: Final = 8
 _CURVE_MOST: Final = 24
+_CURVE_MOST_WIDE: Final = 50
 _LOG_MOST: Final = 8
 
 # How a stacked frame grows, line by line: each step is taken whole or, where it does not fit, ends
@@ -184,7 +185,7 @@ def _side_by_side(
     bottom = [draw_keys(keyboard, width)] if keyboard is not None else []
     rows = height - len(top) - len(bottom)
     left_width = min(_LEFT_MOST, int(width * _LEFT_SHARE))
-    curve_rows = min(_CURVE_MOST, max(10, rows * 2 // 3))
+    curve_rows = min(_CURVE_MOST_WIDE, max(10, rows * 2 // 3))
     left = _exactly(draw_curves(state, left_width, curve_rows), curve_rows)
     left += draw_log(state, left_width, rows - curve_rows)
     right_width = width - left_width - _COLUMN_GAP

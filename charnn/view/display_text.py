@@ -122,19 +122,27 @@ class SafeStream:
 
     def push(self, text: str) -> str:
         """What can be shown now that this text has come."""
+        return "".join(shown for shown, _ in self.push_pieces(text))
+
+    def finish(self) -> str:
+        """What was held back; the text is at its end."""
+        return "".join(shown for shown, _ in self.finish_pieces())
+
+    def push_pieces(self, text: str) -> list[ShownPiece]:
+        """`push` in pieces, each with its share of the source; a mark may be a piece alone."""
         text = self._held + text
         undecided = _UNDECIDED.search(text)
         cut = undecided.start() if undecided else len(text)
         self._held = text[cut:]
         return self._show(text[:cut])
 
-    def finish(self) -> str:
-        """What was held back; the text is at its end."""
+    def finish_pieces(self) -> list[ShownPiece]:
+        """`finish` in pieces."""
         text, self._held = self._held, ""
         return self._show(text)
 
-    def _show(self, text: str) -> str:
-        return "".join(self._writer.show(unit)[0] for unit in _UNIT.findall(text))
+    def _show(self, text: str) -> list[ShownPiece]:
+        return [ShownPiece(self._writer.show(unit)[0], len(unit)) for unit in _UNIT.findall(text)]
 
 
 def cell_width(text: str) -> int:

@@ -52,7 +52,7 @@ def draw_keys(keyboard: Keyboard, width: int) -> Line:
         keys.append(("s", "sample"))
         keys.append(("t", f"temperature {figures.temperature(keyboard.temperature)}"))
         keys.append(("+/-", f"length {keyboard.sample_length}"))
-    keys.append(("?", "close help" if keyboard.help_open else "help"))
+    keys.append(("?", "close" if keyboard.help_open else "help"))
     shown: list[Line] = [line(" ")]
     used = 1
     for key, meaning in keys:
@@ -76,16 +76,16 @@ def draw_help(keyboard: Keyboard, width: int, rows: int) -> list[Line]:
 
 
 _HELP: Final = (
-    ("q", "stop: save a checkpoint and end; charnn train --resume goes on from there"),
-    ("p", "pause the training, or go on"),
-    ("s", "write a sample now, at the temperature and length below"),
-    ("t", "change that temperature"),
-    ("+ -", "a longer or a shorter sample"),
+    ("q", "save and stop; --resume goes on"),
+    ("p", "pause, or go on"),
+    ("s", "write a sample now"),
+    ("t", "another temperature for it"),
+    ("+ -", "a longer or a shorter one"),
     ("?", "open or close this help"),
-    ("", "Colours tell how many bits each character cost the model:"),
-    ("", "blue was foreseen, orange was a surprise."),
+    ("", "blue characters were foreseen,"),
+    ("", "orange ones surprised the model"),
 )
 _WATCHING_HELP: Final = {
-    "q": "leave; a training in another process goes on",
+    "q": "leave; a training goes on",
     "p": "hold the picture, or go on",
 }

@@ -20,7 +20,7 @@ from charnn.view.keys import Keys
 from charnn.view.plain import PlainView
 from charnn.view.report import Report
 from charnn.view.stage import Stage
-from charnn.view.state import DashboardState, Yardstick
+from charnn.view.state import DashboardState
 from charnn.view.suspension import Suspension
 from charnn.view.terminal import DEFAULT_SIZE, TerminalStream, TerminalWriter
 from charnn.view.writing import is_revealed
@@ -48,7 +48,6 @@ class LiveView(View):
         environ: environment variables (TERM, COLORTERM, NO_COLOR); those of the process if None.
         watching: whether another process trains.
         speed: seconds of the records' clock in a second of ours.
-        yardstick: a loss to draw as a line of reference.
         clock: our seconds.
     """
 
@@ -61,7 +60,6 @@ class LiveView(View):
         environ: Mapping[str, str] | None = None,
         watching: bool = False,
         speed: float = 1.0,
-        yardstick: Yardstick | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._control = control
@@ -69,7 +67,7 @@ class LiveView(View):
         self._speed = speed
         self._clock = clock
         self._anchor = (0.0, clock())
-        self._state = DashboardState(yardstick=yardstick)
+        self._state = DashboardState()
         self._report = Report()
         self._lock = threading.RLock()
         self._wake = threading.Event()

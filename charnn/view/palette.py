@@ -16,6 +16,9 @@ STRONG = Style(bold=True)
 
 SEPARATOR = (" · ", FAINT)
 
+# Terminals of these names know 256 colours also without "-256color"; sixteen are too few.
+MORE_THAN_SIXTEEN = ("xterm", "screen", "tmux", "rxvt")
+
 NAME = Style(color="#2b7fe0", bold=True)
 TRAINING = Style(color="#2b7fe0")
 HELD_OUT = Style(color="#d96f0a")

@@ -4,6 +4,7 @@ Each is a function of the state and its size to lines. Where they stand, and how
 gets, is left to dashboard.py; generated text to writing.py.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -32,7 +33,9 @@ from charnn.view.wrapping import crop
 NUMBERS_WIDTH: Final = 30
 CHART_WIDTH: Final = 32
 _LOUD: Final = ("warning", "dropped")
+_ROUTINE: Final = ("saved", "best")
 _NAME_SHARE: Final = 3
+_LABEL: Final = 11
 _NARROW: Final = 40
 
 
@@ -76,7 +79,9 @@ def draw_numbers(state: DashboardState, rows: int) -> list[Line]:
     lines = [
         _number("⠤", TRAINING, "training", figures.bits(state.training.mean)),
         *_held_out_numbers(state.validation, state.best),
+        *_final_number(state.final),
         *_step_numbers(state.step),
+        *_yardstick_number(state.yardstick),
     ]
     return lines[:rows]
 
@@ -84,14 +89,27 @@ def draw_numbers(state: DashboardState, rows: int) -> list[Line]:
 def draw_log(state: DashboardState, width: int, rows: int) -> list[Line]:
     """The newest events, oldest first; under a rule where there are at least three rows."""
     title = [(*line(" "), *rule("log", width - 2))] if rows >= 3 else []
-    room = rows - len(title)
-    newest = state.events[len(state.events) - room :] if room < len(state.events) else state.events
-    times = [figures.duration(event.elapsed) for event in newest]
+    told = telling(state.events, rows - len(title))
+    times = [figures.duration(event.elapsed) for event in told]
     column = max((len(time) for time in times), default=0)
     return title + [
-        fit(_event(event, f" {time:>{column}}  "), width)
-        for event, time in zip(newest, times, strict=True)
+        fit(_event(event, f" {time:>{column}}  ", width), width)
+        for event, time in zip(told, times, strict=True)
     ]
+
+
+def telling(events: Sequence[Event], number: int) -> list[Event]:
+    """At most `number` of the events in their order: the newest ones, warnings longer than others.
+
+    A checkpoint or a best that was followed by another gives way to everything else.
+    """
+    newest = {event.kind: index for index, event in enumerate(events)}
+    ranks = [
+        (event.kind not in _ROUTINE or newest[event.kind] == index, index)
+        for index, event in enumerate(events)
+    ]
+    kept = sorted(index for _, index in sorted(ranks, reverse=True)[: max(0, number)])
+    return [events[index] for index in kept]
 
 
 def _facts(started: RunStarted) -> list[Part]:
@@ -111,19 +129,39 @@ def _facts(started: RunStarted) -> list[Part]:
 def _chart(
     training: Curve, held_out: Curve, yardstick: Yardstick | None, width: int, height: int
 ) -> list[Line]:
-    series = [Series(training.points, TRAINING), Series(held_out.points, HELD_OUT)]
+    series = [Series(training.points, TRAINING), Series(held_out.points, HELD_OUT, dotted=True)]
     best = min(held_out.points, key=lambda point: point.value, default=None)
     return draw_chart(series, width, height, best=best, reference=yardstick)
 
 
 def _held_out_numbers(validation: Validation | None, best: Validation | None) -> list[Line]:
-    newest = figures.bits(validation.bits_per_char if validation else None)
     note = f" at {figures.step(best.step)}" if best else ""
     least = figures.bits(best.bits_per_char if best else None)
-    return [
-        _number("⠤", HELD_OUT, "validation", newest),
-        _number("◆", BEST, "best", least, note),
-    ]
+    return [_newest_number(validation), _number("◆", BEST, "best", least, note)]
+
+
+def _newest_number(validation: Validation | None) -> Line:
+    """The newest held-out loss, beside it that of the network alone where it has room."""
+    bits = figures.bits(validation.bits_per_char if validation else None)
+    note = ""
+    if validation is not None and validation.network_bits_per_char is not None:
+        note = f" net {figures.bits(validation.network_bits_per_char)}"
+    room = NUMBERS_WIDTH - _LABEL - 4 - len(bits)
+    return _number("⠂", HELD_OUT, "validation", bits, note if len(note) <= room else "")
+
+
+def _final_number(final: Validation | None) -> list[Line]:
+    """The score of the best weights at the end, on more text than those before it."""
+    if final is None:
+        return []
+    return [_number(" ", FAINT, "final", figures.bits(final.bits_per_char), " (whole)")]
+
+
+def _yardstick_number(yardstick: Yardstick | None) -> list[Line]:
+    if yardstick is None:
+        return []
+    name = crop(safe_text(yardstick.name, newline=" "), _LABEL - 1)
+    return [_number("╌", FAINT, name, figures.bits(yardstick.bits_per_char))]
 
 
 def _step_numbers(step: StepRecord | None) -> list[Line]:
@@ -140,11 +178,11 @@ def _step_numbers(step: StepRecord | None) -> list[Line]:
 
 
 def _number(mark: str, style: Style, label: str, value: str, note: str = "") -> Line:
-    return line(" ", (mark, style), (f" {label:<11}", FAINT), (value, STRONG), (note, FAINT))
+    return line(" ", (mark, style), (f" {label:<{_LABEL}}", FAINT), (value, STRONG), (note, FAINT))
 
 
-def _event(event: Event, time: str) -> Line:
+def _event(event: Event, time: str, width: int) -> Line:
     loud = event.kind in _LOUD
     message = f"{event.kind}: {event.message}" if loud else event.message
-    text = safe_text(message, newline=" ")
+    text = crop(safe_text(message, newline=" "), width - len(time))
     return line((time, FAINT), (text, WARNING if loud else PLAIN))

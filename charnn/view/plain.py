@@ -135,10 +135,12 @@ class PlainView(View):
         self._say(record.elapsed, text)
 
     def _show_validation(self, record: Validation) -> None:
-        best = ", best so far" if record.is_best else ""
+        note = ", best so far" if record.is_best else ""
+        if record.final:
+            note = ", final score"
         bits = figures.bits(record.bits_per_char)
         where = f"step {figures.count(record.step):>8}"
-        self._say(record.elapsed, f"{where}  {bits:>6} bits/char in validation{best}")
+        self._say(record.elapsed, f"{where}  {bits:>6} bits/char in validation{note}")
 
     def _show_sample(self, record: Sample) -> None:
         step = figures.count(record.step)

@@ -14,6 +14,7 @@ _NARROW: Final = 40
 _SHORT: Final = 24
 _DONE: Final = "━"
 _TO_DO: Final = "─"
+_ENDS: Final = {"stopped": "stopped", "training": "still training", "broken off": "broken off"}
 
 
 def draw_progress(
@@ -47,7 +48,7 @@ def _training_bar(state: DashboardState, width: int, now: float, loss: str | Non
     if total is not None and width >= _NARROW:
         whole = figures.duration(total)
         times = f"{times:>{len(whole)}} of {whole}"
-    left = "  -  " if share is None else f"{share:4.0%} "
+    left = "  -  " if share is None else _percentage(share)
     if loss is not None:
         times = loss if width < _NARROW else f"{loss}  {times}"
     return _bar(left, share or 0.0, f" {times}", width)
@@ -64,7 +65,7 @@ def _training_facts(state: DashboardState, now: float, loss: str | None) -> list
     facts.append(f"step {figures.count(state.steps_done)}{of}")
     if state.step is not None:
         remaining = _remaining(state.step, now)
-        if remaining is not None and state.finished is None:
+        if remaining is not None and state.finished is None and not _is_scored(state):
             facts.append(f"{figures.duration(remaining)} left")
         facts.append(f"epoch {state.step.epoch:.2f}{_epochs(state.plan)}")
         facts.append(f"{figures.count(state.step.chars_per_second)} characters/s")
@@ -73,8 +74,15 @@ def _training_facts(state: DashboardState, now: float, loss: str | None) -> list
 
 def _status(state: DashboardState) -> Part | None:
     if state.finished is not None:
-        return ("finished" if state.finished.reason != "stopped" else "stopped", STRONG)
-    return ("paused", WARNING) if state.paused else None
+        return (_ENDS.get(state.finished.reason, "finished"), STRONG)
+    if state.paused:
+        return ("paused", WARNING)
+    return ("scoring the best weights", STRONG) if _is_scored(state) else None
+
+
+def _is_scored(state: DashboardState) -> bool:
+    """Whether all steps are done and what is left is the score of the whole validation part."""
+    return _share_done(state) == 1.0 and state.final is None and state.finished is None
 
 
 def _preparing_bar(state: DashboardState, width: int, now: float) -> Line:
@@ -83,7 +91,7 @@ def _preparing_bar(state: DashboardState, width: int, now: float) -> Line:
     time = f" {figures.duration(_elapsed(state, now))}"
     if preparing is not None and preparing.total:
         share = min(1.0, max(0.0, preparing.done / preparing.total))
-        return _bar(f"{share:4.0%} ", share, time, width)
+        return _bar(_percentage(share), share, time, width)
     phase = now / _BOUNCE_SECONDS % 2
     return _bar("  -  ", None, time, width, at=1 - abs(1 - phase))
 
@@ -117,8 +125,20 @@ def _bar(left: str, share: float | None, right: str, width: int, at: float = 0.0
     return fit(line((left, STRONG), " ", *parts, right), width)
 
 
+def _percentage(share: float) -> str:
+    """Whole hundredths in five cells, the first one empty; all of them only when all is done.
+
+    >>> [_percentage(share) for share in (0.05, 0.999, 1.0)]
+    ['  5% ', ' 99% ', ' 100%']
+    """
+    text = f"{int(100 * share + 1e-9)}%"
+    return f"{text:>4} " if share < 1 else f" {text}"
+
+
 def _newest_bits(state: DashboardState) -> float | None:
     """The validation loss, which is the honest one; before there is any, the training loss."""
+    if state.final is not None:
+        return state.final.bits_per_char
     if state.validation is not None:
         return state.validation.bits_per_char
     return state.training.mean

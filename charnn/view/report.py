@@ -17,8 +17,12 @@ _SAMPLE_LINES = 8
 _REASONS = {
     "done": "finished",
     "plateau": "finished early, validation had stopped improving",
+    "exploded": "ended, for its numbers kept exploding,",
     "stopped": "stopped",
+    "training": "still training",  # this and the next are what watching finds
+    "broken off": "broken off",
 }
+_RESUMABLE = ("stopped", "broken off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Report:
         if finished.bits_per_char is not None:
             lines.append(_labelled("validation", _losses(finished)))
         lines.append(_labelled("run", finished.path))
-        if finished.reason == "stopped":
+        if finished.reason in _RESUMABLE:
             lines.append(_labelled("go on", f"charnn train --resume {self._model(finished)}"))
         temperature = self.sample.temperature if self.sample else 0.8
         command = (

@@ -11,11 +11,11 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from charnn.view.keys import Keys
+from charnn.view.palette import MORE_THAN_SIXTEEN
 from charnn.view.screen import Screen
 from charnn.view.terminal import DEFAULT_SIZE, TerminalWriter
 
 _REPAINT_SECONDS: Final = 5.0
-_MORE_THAN_SIXTEEN: Final = ("xterm", "screen", "tmux", "rxvt")
 
 
 class Stage:
@@ -118,6 +118,6 @@ def _console(screen: Screen, environ: Mapping[str, str]) -> Console:
         _environ=environ,
     )
     modest = console.color_system == "standard"
-    if modest and environ.get("TERM", "").startswith(_MORE_THAN_SIXTEEN):
+    if modest and environ.get("TERM", "").startswith(MORE_THAN_SIXTEEN):
         return _console(screen, {**environ, "TERM": "xterm-256color"})
     return console

@@ -4,6 +4,7 @@ States are immutable and small however long the run, so a thread that draws may 
 one while another thread makes the next.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -19,7 +20,8 @@ from charnn.records import (
     StepRecord,
     Validation,
 )
-from charnn.view.curve import Curve, SmoothedCurve
+from charnn.view import figures
+from charnn.view.curve import LARGEST, Curve, SmoothedCurve
 
 EVENTS_KEPT = 100
 WRITINGS_KEPT = 64
@@ -60,9 +62,11 @@ class DashboardState:
 
     Attributes:
         elapsed: seconds on the records' clock at the newest record that carries a time.
+        steps_done: the newest step that anything was heard of.
         training: smoothed training loss in bits per character.
         held_out: validation loss in bits per character.
         best: the newest validation that was the best so far.
+        final: the score of the best weights at the end of the run.
         writing: the newest writing; `earlier` those before it, oldest first, thinned out.
         events: newest last.
     """
@@ -73,6 +77,7 @@ class DashboardState:
     step: StepRecord | None = None
     validation: Validation | None = None
     best: Validation | None = None
+    final: Validation | None = None
     training: SmoothedCurve = field(default_factory=SmoothedCurve)
     held_out: Curve = field(default_factory=Curve)
     writing: Writing | None = None
@@ -81,14 +86,8 @@ class DashboardState:
     paused: bool = False
     finished: Finished | None = None
     elapsed: float = 0.0
+    steps_done: int = 0
     yardstick: Yardstick | None = None
-
-    @property
-    def steps_done(self) -> int:
-        """The newest step that anything was heard of."""
-        known = (self.step, self.validation, self.finished)
-        first = self.started.resumed_at if self.started else 0
-        return max([first, *(record.step for record in known if record is not None)])
 
     def update(self, record: Record) -> "DashboardState":
         """The state after one more record; the record may be of any kind and in any order."""
@@ -115,25 +114,39 @@ class DashboardState:
         return state
 
     def _at(self, record: Record) -> "DashboardState":
-        elapsed = getattr(record, "elapsed", None)
-        return self if elapsed is None else replace(self, elapsed=elapsed)
+        elapsed = getattr(record, "elapsed", self.elapsed)
+        steps = getattr(record, "step", self.steps_done)
+        return replace(self, elapsed=elapsed, steps_done=steps)
 
     def _with_start(self, record: RunStarted) -> "DashboardState":
         """A new process: its clock starts again, so what was written before is all uncovered."""
         earlier = self.earlier if self.writing is None else _thinned((*self.earlier, self.writing))
-        return replace(self, started=record, writing=None, earlier=earlier, finished=None)
+        return replace(
+            self,
+            started=record,
+            steps_done=record.resumed_at,
+            writing=None,
+            earlier=earlier,
+            finished=None,
+            final=None,
+            yardstick=_yardstick(record) or self.yardstick,
+        )
 
     def _with_step(self, record: StepRecord) -> "DashboardState":
         training = self.training.add(record.step, record.bits_per_char)
         return replace(self, step=record, training=training, preparing=None, paused=False)
 
     def _with_validation(self, record: Validation) -> "DashboardState":
-        """The end of a run scores its best weights once more, which makes no new best."""
+        """The final score is no point of the curve: it is of the best step, and of more text."""
+        if record.final:
+            return replace(self._with_event(_final_event(record)), final=record)
         held_out = self.held_out.add(record.step, record.bits_per_char)
-        known = None if self.best is None else self.best.bits_per_char
-        better = record.is_best and (known is None or record.bits_per_char < known)
-        best = record if better else self.best
-        return replace(self, validation=record, held_out=held_out, best=best)
+        state = replace(self, validation=record, held_out=held_out)
+        known = math.inf if self.best is None else self.best.bits_per_char
+        if not (record.is_best and record.bits_per_char < known):
+            return state
+        told = state if self.best is None else state._with_event(_best_event(record))
+        return replace(told, best=record)
 
     def _with_event(self, record: Event) -> "DashboardState":
         known = tuple(event for event in self.events if event.elapsed <= record.elapsed)
@@ -147,6 +160,25 @@ class DashboardState:
         known = self.earlier if self.writing is None else (*self.earlier, self.writing)
         earlier = _thinned(tuple(writing for writing in known if writing.step < record.step))
         return replace(self, writing=Writing((record,)), earlier=earlier)
+
+
+def _yardstick(record: RunStarted) -> Yardstick | None:
+    """What a run is measured against; None where that is not known or no loss."""
+    level = record.yardstick_bits_per_char
+    if level is None or not abs(level) < LARGEST:
+        return None
+    return Yardstick(record.yardstick, level)
+
+
+def _best_event(record: Validation) -> Event:
+    message = f"new best: {figures.bits(record.bits_per_char)} bits/char"
+    return Event("best", record.step, message, record.elapsed)
+
+
+def _final_event(record: Validation) -> Event:
+    bits = figures.bits(record.bits_per_char)
+    message = f"final score: {bits} bits/char on the whole validation part"
+    return Event("note", record.step, message, record.elapsed)
 
 
 def _thinned(writings: tuple[Writing, ...]) -> tuple[Writing, ...]:

@@ -9,10 +9,9 @@ from charnn.errors import OptionError
 from charnn.records import Control
 from charnn.view.base import NoView, View
 from charnn.view.plain import PlainView
-from charnn.view.state import Yardstick
 
 UI_CHOICES: Final = ("auto", "live", "plain", "none")
-_NO_TERMINAL: Final = ("", "dumb", "unknown")
+NO_TERMINAL: Final = ("", "dumb", "unknown")
 _NO: Final = ("", "0", "false", "no")
 
 
@@ -35,7 +34,6 @@ def make_view(
     environ: Mapping[str, str] | None = None,
     watching: bool = False,
     speed: float = 1.0,
-    yardstick: Yardstick | None = None,
 ) -> View:
     """The view for a way of showing and the place it is shown in.
 
@@ -49,7 +47,6 @@ def make_view(
         environ: environment variables; those of the process if None.
         watching: whether another process trains.
         speed: seconds of the records' clock in a second of ours.
-        yardstick: a loss to draw as a line of reference.
 
     Raises:
         OptionError: ui is none of UI_CHOICES.
@@ -72,7 +69,6 @@ def make_view(
         environ=environ,
         watching=watching,
         speed=speed,
-        yardstick=yardstick,
     )
 
 
@@ -80,9 +76,9 @@ def _plain_view(stream: TextIO, environ: Mapping[str, str]) -> View:
     """Plain lines on a terminal, which may be stopped and must not hold anybody up."""
     if os.name != "posix":
         return PlainView(stream)
-    from charnn.view.background import TerminalLines  # noqa: PLC0415 (as above)
+    from charnn.view.terminal_lines import TerminalLines  # noqa: PLC0415 (as above)
 
-    colour = not environ.get("NO_COLOR") and environ.get("TERM", "") not in _NO_TERMINAL
+    colour = not environ.get("NO_COLOR") and environ.get("TERM", "") not in NO_TERMINAL
     return TerminalLines(stream, colour=colour)
 
 
@@ -94,7 +90,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _can_draw(environ: Mapping[str, str]) -> bool:
-    return os.name == "posix" and environ.get("TERM", "") not in _NO_TERMINAL
+    return os.name == "posix" and environ.get("TERM", "") not in NO_TERMINAL
 
 
 def _unattended(stream: TextIO, environ: Mapping[str, str]) -> bool:

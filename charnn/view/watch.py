@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from charnn.errors import OptionError, RunDamagedError
-from charnn.records import Control, Finished, Heartbeat, Record, RunStarted
+from charnn.records import Control, Finished, Heartbeat, Record, RunStarted, Validation
 from charnn.runs.journals import read_journal
 from charnn.runs.layout import EVENTS, METRICS, SAMPLES
 
@@ -115,13 +115,41 @@ def follow_run(
         living = alive()
         finished = False
         for record in tail.read():
-            finished = isinstance(record, Finished) or (
-                finished and not isinstance(record, RunStarted)
-            )
+            finished = _is_over(finished, record)
             yield record
         if finished or not living:
             return
         sleep(POLL_SECONDS)
+
+
+def ended(
+    records: Iterable[Record], run: Path, control: Control, *, alive: Callable[[], bool]
+) -> Iterator[Record]:
+    """Records of a run and, where it has not finished, one that says how it stands with it.
+
+    That record is a Finished whose reason is "training", as long as another process trains the
+    run, or "broken off". A view that gets it lets no time pass any more.
+
+    Args:
+        records: records in the order of their times.
+        run: the run's folder.
+        control: what the keys act on; who leaves before the end is told nothing.
+        alive: whether a process trains the run.
+    """
+    step, elapsed = 0, 0.0
+    best: Validation | None = None
+    finished = False
+    for record in records:
+        step = getattr(record, "step", step)
+        elapsed = getattr(record, "elapsed", elapsed)
+        best = record if isinstance(record, Validation) and record.is_best else best
+        finished = _is_over(finished, record)
+        yield record
+    if not finished and not control.stopping:
+        bits = None if best is None else best.bits_per_char
+        at = None if best is None else best.step
+        reason = "training" if alive() else "broken off"
+        yield Finished(step, reason, bits, bits, at, elapsed, str(run))
 
 
 class JournalTail:
@@ -155,6 +183,11 @@ class JournalTail:
             offset, lines = 0, list(read_journal(path))
         self._offsets[path] = lines[-1].end if lines else offset
         return [line.record for line in lines]
+
+
+def _is_over(before: bool, record: Record) -> bool:
+    """Whether a run has finished with a record; a resumed one goes on after its end."""
+    return isinstance(record, Finished) or (before and not isinstance(record, RunStarted))
 
 
 def _timed(records: Iterable[Record], source: int) -> Iterator[tuple[float, int, Record]]:

@@ -70,6 +70,97 @@ def test_many_texts_have_a_line_between_them(generate: Generate) -> None:
     assert texts[0] == generate("먹내", "-n", "20", "--seed", "3").out
 
 
+def test_a_ladder_writes_one_seed_at_each_temperature(generate: Generate) -> None:
+    rest = ("먹내", "-n", "20", "--seed", "3")
+    said = generate(*rest, "--temps", "0.5,1.5")
+    assert (said.code, said.err) == (0, "seed 3\n")
+    assert said.out == (
+        f"── temp 0.5 ────────────\n{generate(*rest, '--temp', '0.5').out}"
+        f"── temp 1.5 ────────────\n{generate(*rest, '--temp', '1.5').out}"
+    )
+    many = generate(*rest, "--temps", "0.5,1.5", "--num-samples", "2").out
+    heads = re.findall("^──.*$", many, re.MULTILINE)
+    assert heads == [f"── temp {t}, {n} of 2 ────" for t in ("0.5", "1.5") for n in (1, 2)]
+
+
+def test_lines_of_json_tell_their_temperature(generate: Generate) -> None:
+    said = generate("-n", "9", "--temps", "0.5,1.5", "--num-samples", "2", "--json")
+    told = [json.loads(line) for line in said.out.splitlines()]
+    rungs = [(data["options"]["temperature"], data["index"]) for data in told]
+    assert rungs == [(0.5, 0), (0.5, 1), (1.5, 0), (1.5, 1)]
+    assert len({data["seed"] for data in told}) == 1
+
+
+def test_the_nearer_temperature_counts(
+    generate: Generate, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARNN_GENERATE_TEMP", "0.3")
+    rest = ("-n", "9", "--seed", "1", "--json")
+    (alone,) = generate(*rest).out.splitlines()
+    assert json.loads(alone)["options"]["temperature"] == 0.3
+    ladder = generate(*rest, "--temps", "0.5,1.5").out.splitlines()
+    assert [json.loads(line)["options"]["temperature"] for line in ladder] == [0.5, 1.5]
+
+
+def test_a_prompt_is_read_once_for_all(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    from charnn.model.stepper import Stepper
+
+    read, reads = Stepper.read, []
+
+    def counted(stepper: Stepper, tokens: Any, state: Any) -> Any:
+        reads.append(len(tokens))
+        return read(stepper, tokens, state)
+
+    monkeypatch.setattr(Stepper, "read", counted)
+    assert generate("가나다", "-n", "5", "--temps", "0.5,1", "--num-samples", "70").code == 0
+    assert len(reads) == 1
+
+
+def test_a_long_prompt_is_announced(generate: Generate, here: Path) -> None:
+    (here / "prompt.txt").write_text("먹내 " * 20_000, encoding="utf-8")
+    said = generate("--prompt-file", "prompt.txt", "-n", "5", "--no-prompt", "--seed", "1")
+    assert (said.code, said.err) == (0, "reading 60,000 characters\nseed 1\n")
+
+
+def test_heat_colours_nothing_but_a_terminal(generate: Generate) -> None:
+    rest = ("먹내", "-n", "20", "--seed", "3")
+    assert generate(*rest, "--heat") == generate(*rest)
+
+
+@pytest.mark.parametrize("many", ["1", "3"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_ctrl_c_keeps_what_was_written(
+    generate: Generate,
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    many: str,
+    form: tuple[str, ...],
+) -> None:
+    from charnn.model.stepper import Stepper
+
+    step, steps = Stepper.step, []
+
+    def interrupted(stepper: Stepper, tokens: Any, state: Any) -> Any:
+        steps.append(tokens)
+        if len(steps) == 20:
+            raise KeyboardInterrupt
+        return step(stepper, tokens, state)
+
+    rest = ("-n", "500", "--seed", "3", "--num-samples", many, "--no-prompt", *form)
+    whole = generate(*rest).out
+    monkeypatch.setattr(Stepper, "step", interrupted)
+    assert generate(*rest, "-o", "out.txt") == (130, "", "seed 3\n")
+    kept = (here / "out.txt").read_text("utf-8")
+    if form:
+        texts = [json.loads(line)["text"] for line in kept.splitlines()]
+        wholes = [json.loads(line)["text"] for line in whole.splitlines()]
+    else:
+        texts, wholes = ([t.strip("\n") for t in w.split("─" * 24)] for w in (kept, whole))
+    assert len(texts) == int(many)
+    for text, complete in zip(texts, wholes, strict=True):
+        assert text and complete.strip("\n").startswith(text.strip("\n"))
+
+
 def test_json_says_everything(generate: Generate) -> None:
     said = generate("섭", "--json", "-n", "30", "--seed", "5", "--num-samples", "2", "--top-k", "9")
     lines = said.out.splitlines()
@@ -90,6 +181,10 @@ def test_json_says_everything(generate: Generate) -> None:
         "repeat_penalty": 1.0,
         "length": 30,
         "stop": [],
+        "acrostic": "",
+        "initials": "",
+        "include": [],
+        "max_copy": 0,
     }
     assert list(data) == [*("model", "prompt", "seed", "text", "index", "bits_per_char", "options")]
 
@@ -134,6 +229,14 @@ def test_the_ways_to_give_a_prompt(generate: Generate, here: Path) -> None:
     assert generate("-p", "둘\n줄", *rest) == first
     assert generate("--prompt-file", "prompt.txt", *rest) == first
     assert generate("--prompt-file", "-", *rest, stdin="둘\r줄".encode()) == first
+
+
+def test_line_ends_in_a_prompt_are_written_as_for_train(generate: Generate, here: Path) -> None:
+    rest = ("-n", "20", "--seed", "1")
+    first = generate("둘\n\t줄", *rest)
+    assert generate(r"둘\n\t줄", *rest) == generate("-p", r"둘\n\t줄", *rest) == first
+    (here / "prompt.txt").write_text(r"둘\n줄", encoding="utf-8")
+    assert generate("--prompt-file", "prompt.txt", *rest).out.startswith(r"둘\n줄")
 
 
 def test_stdin_is_not_read_unasked(generate: Generate) -> None:
@@ -190,16 +293,31 @@ def test_a_file_that_cannot_be_written(generate: Generate) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--temp", "-1"), "temperature must be >= 0, got -1.0"),
-        (("--temp", "nan"), "temperature must be >= 0, got nan"),
-        (("--top-k", "-1"), "top_k must be >= 0, got -1"),
-        (("--top-p", "1.5"), "top_p must be in [0, 1], got 1.5"),
-        (("--min-p", "-0.1"), "min_p must be in [0, 1], got -0.1"),
-        (("--repeat-penalty", "0"), "repeat_penalty must be > 0, got 0.0"),
-        (("-n", "0"), "length must be >= 1, got 0"),
-        (("--num-samples", "0"), "num-samples must be >= 1, got 0"),
-        (("--seed", "-1"), "seed must be >= 0, got -1"),
-        (("--stop", ""), "stop must not be an empty text; leave it out to stop at the length"),
+        (("--temp", "-1"), "--temp must be >= 0, got -1.0"),
+        (("--temp", "nan"), "--temp must be >= 0, got nan"),
+        (("--top-k", "-1"), "--top-k must be >= 0, got -1"),
+        (("--top-p", "1.5"), "--top-p must be in [0, 1], got 1.5"),
+        (("--min-p", "-0.1"), "--min-p must be in [0, 1], got -0.1"),
+        (("--repeat-penalty", "0"), "--repeat-penalty must be > 0, got 0.0"),
+        (("-n", "0"), "--length must be >= 1, got 0"),
+        (("--num-samples", "0"), "--num-samples must be >= 1, got 0"),
+        (("--seed", "-1"), "--seed must be >= 0, got -1"),
+        (("--stop", ""), "--stop must not be an empty text; leave it out to stop at the length"),
+        (("--temps", "0.5,-1"), "--temps must be >= 0, got -1.0"),
+        (("--temps", "0.5,x"), "--temps must be numbers with commas between them, got '0.5,x'"),
+        (("--temps", "1", "--temp", "1"), "give the temperature once, got --temp and --temps"),
+        (("--heat", "--raw"), "--heat and --raw exclude each other: leave one of them out"),
+        (("-i", "--json"), "--json does not go with --interactive: leave one of them out"),
+        (("-i", "-o", "new"), "--output does not go with --interactive: leave one of them out"),
+        (
+            ("-i", "--num-samples", "2"),
+            "--num-samples does not go with --interactive: leave one of them out",
+        ),
+        (("-i", "--temps", "1,2"), "--temps does not go with --interactive: leave one of them out"),
+        (
+            ("-i", "--prompt-file", "-"),
+            "--prompt-file - does not go with --interactive: leave one of them out",
+        ),
     ],
 )
 def test_values_are_checked_before_a_run_is_looked_for(

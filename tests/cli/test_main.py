@@ -18,7 +18,7 @@ def test_the_help_lists_every_command(cli: Cli) -> None:
     assert (said.code, said.err) == (0, "")
     commands = said.out.partition("Commands:")[2].split("\n")
     assert [line.split()[0] for line in commands if line.strip()] == [
-        *("train", "generate", "eval", "watch", "runs")
+        *("train", "generate", "eval", "watch", "runs", "corpus")
     ]
     assert cli("-h") == said
 

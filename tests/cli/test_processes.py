@@ -1,13 +1,12 @@
 """What only a real process shows: signals, closed pipes, the encoding of the terminal."""
 
-import contextlib
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -53,15 +52,6 @@ def read_until(stream: IO[bytes], wanted: bytes) -> bytes:
     seen = b"".join(lines.queue)
     assert wanted in seen, seen.decode()
     return seen
-
-
-def end(process: "subprocess.Popen[bytes]", number: int) -> int:
-    """Send a signal until it is heeded: Python misses one that comes just before a read blocks."""
-    for _ in range(PATIENCE):
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(1)
-    pytest.fail("the process does not end")
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +107,7 @@ def test_the_checkpoint_is_that_of_the_last_step(
             control.stop()
 
     charnn.resume(str(path), control=control, on_record=stop, threads=1)
-    assert f"checkpoint at step {steps[0]}\n" in said
-
-
-def keep_writing(pipe: IO[bytes]) -> None:
-    """Write a little text now and then, until nobody reads it any more."""
-    with contextlib.suppress(OSError, ValueError):
-        while True:
-            os.write(pipe.fileno(), "글이다. ".encode())
-            time.sleep(0.05)
+    assert f"checkpoint at step {steps[0]:,}\n" in said
 
 
 def test_before_there_is_anything_to_save_it_just_ends(tmp_path: Path) -> None:
@@ -140,12 +122,9 @@ def test_before_there_is_anything_to_save_it_just_ends(tmp_path: Path) -> None:
         process.stdin.write("글이다. ".encode() * 500_000)
         process.stdin.flush()
         read_until(process.stderr, b"reading")
-        # A signal that comes just before a read that blocks is heeded when the read returns.
-        writer = threading.Thread(target=keep_writing, args=(process.stdin,), daemon=True)
-        writer.start()
-        assert end(process, signal.SIGTERM) == 143
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 143
         assert b"Traceback" not in process.stderr.read()
-        writer.join()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -178,7 +157,24 @@ def test_nobody_reads_the_output_any_more(
         *arguments, cwd=written.parent.parent, stdout=closed_pipe, stderr=subprocess.PIPE
     )
     _, said = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, said) == (0, b"")
+    seed = rb"seed \d+\n" if arguments[0] == "generate" else b""
+    assert process.returncode == 0 and re.fullmatch(seed, said)
+
+
+def test_ctrl_c_keeps_what_was_written(written: Path) -> None:
+    with start(
+        *("generate", "먹내", "-n", "100000000", "--seed", "5"),
+        cwd=written.parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        begun = process.stdout.read(300)
+        process.send_signal(signal.SIGINT)
+        text = (begun + process.stdout.read()).decode("utf-8")
+        assert (process.wait(PATIENCE), process.stderr.read()) == (130, b"seed 5\n")
+    whole = "먹내" + charnn.load(written).generate("먹내", seed=5, length=len(text))
+    assert whole.startswith(text.removesuffix("\n"))
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("runs",), ("generate", "-n", "5")])

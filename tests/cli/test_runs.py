@@ -1,11 +1,16 @@
 """`charnn runs`: the runs in a line each, or one in full."""
 
+import json
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from charnn.records import Event, to_json
 
 Cli = Callable[..., Any]
 
@@ -28,7 +33,7 @@ def test_a_line_for_each_the_newest_first(cli: Cli, story: Path, train: Cli, tex
 
 
 def test_nothing_is_cut_where_no_terminal_is(cli: Cli, story: Path) -> None:
-    name = "아주 긴 이름의 실행 " * 5 + "끝"
+    name = "아주 긴 이름의 실행 " * 6 + "끝"
     story.rename(story.with_name(name))
     assert name in cli("runs").out
 
@@ -39,7 +44,7 @@ def test_a_damaged_run_is_listed_and_the_others_too(cli: Cli, story: Path) -> No
     said = cli("runs")
     assert said.code == 0
     lines = {line.split()[0]: line for line in said.out.splitlines()}
-    assert "damaged: " in lines["broken"]
+    assert lines["broken"].startswith("broken is damaged: checkpoints/broken/config.json ")
     assert "1x8 lstm" in lines["story"]
 
 
@@ -61,7 +66,7 @@ def test_one_in_full(cli: Cli, story: Path) -> None:
     assert told["tokenizer"].startswith("char, ")
     assert told["model"].startswith("1 x 8 lstm, ")
     assert told["checkpoint"] == "step 3"
-    assert re.fullmatch(r"\d+\.\d{4} bits per character at step [1-3]", told["best"])
+    assert re.fullmatch(r"\d+\.\d{4} bits per character at step [0-3]", told["best"])
     assert "saved: checkpoint at step 3" in said.out
 
 
@@ -69,3 +74,187 @@ def test_one_in_full(cli: Cli, story: Path) -> None:
 def test_a_run_that_is_not_there(cli: Cli) -> None:
     message = "run 'storm' is not there: in 'checkpoints' there is story, perhaps 'story'?"
     assert cli("runs", "storm") == (1, "", f"charnn: {message}\n")
+
+
+def test_options_from_a_file(cli: Cli, story: Path) -> None:
+    Path("options.toml").write_text('checkpoints = "checkpoints"\ncheck = true\n', encoding="utf-8")
+    said = cli("runs", "story", "--config", "options.toml")
+    assert said.out.endswith(" files, all whole\n")
+    assert story.exists()
+
+
+def test_best_is_the_same_in_the_list_and_in_full(cli: Cli, story: Path) -> None:
+    told = re.search(r"best +(\d+\.\d{4}) bits", cli("runs", "story").out)
+    assert told
+    manifest = json.loads((story / "best" / "manifest.json").read_text("utf-8"))
+    best = manifest["scores"]["bits_per_char"]
+    assert told[1] == f"{best:.4f}"
+    assert f" {best:.3f} " in cli("runs").out
+
+
+def test_check(cli: Cli, story: Path) -> None:
+    said = cli("runs", "--check", "story")
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0] == "whole   config.json"
+    assert lines[-1] == f"story: {len(lines) - 1} files, all whole"
+    (story / "best" / "weights.safetensors").write_bytes(b"")
+    (story / "mine.txt").touch()
+    said = cli("runs", "--check", "story")
+    assert said.code == 1
+    assert "note    mine.txt: not part of the run, nobody reads it\n" in said.out
+    assert "DAMAGED best/weights.safetensors: checkpoints/story/best/weights" in said.out
+    assert said.err == (
+        f"charnn: run story is damaged in 1 of {len(lines) - 1} places: restore those from a copy; "
+        "what is whole is used as long as it can be\n"
+    )
+
+
+def test_an_exported_run_serves_every_command(cli: Cli, story: Path, text: Path) -> None:
+    said = cli("runs", "story", "--export", "story.charnn")
+    assert (said.code, said.err) == (0, "")
+    size = f"{Path('story.charnn').stat().st_size / 1e3:.1f} kB"
+    assert said.out == f"story.charnn: {size}; use it as a run: charnn generate -m story.charnn\n"
+    written = cli("generate", "-n", "20", "--seed", "1")
+    scored = cli("eval", text, "-m", "story", "--json")
+    shutil.rmtree("checkpoints")
+    assert cli("generate", "-n", "20", "--seed", "1", "-m", "story.charnn").out == written.out
+    again = json.loads(cli("eval", text, "-m", "story.charnn", "--json").out)
+    assert again | {"model": "story"} == json.loads(scored.out)
+    assert "  file        story.charnn\n" in cli("runs", "story.charnn").out
+    assert cli("runs", "--check", "story.charnn").code == 0
+    assert "validation" in cli("watch", "story.charnn", "--ui", "plain", "--speed", "1e9").err
+    assert cli("eval", "-m", "story.charnn") == (
+        1,
+        "",
+        "charnn: story.charnn came without its text: name one, as in 'charnn eval TEXT -m "
+        "story.charnn'\n",
+    )
+    said = cli("train", "--resume", "story.charnn")
+    assert (said.code, said.err) == (
+        1,
+        "charnn: story.charnn holds no training to go on with, only what it came to: begin a new "
+        "run from it with --init-from story.charnn\n",
+    )
+
+
+def test_an_exported_run_to_begin_from(cli: Cli, story: Path, train: Cli, text: Path) -> None:
+    cli("runs", "story", "--export", "story.charnn")
+    sizes = ("--batch-size", "2", "--seq-len", "16", "--threads", "1", "--ui", "none")
+    said = cli("train", text, "--init-from", "story.charnn", "--steps", "1", *sizes)
+    assert said.code == 0, said.err
+    assert cli("runs", "novel").out.startswith("novel\n")
+    said = cli("train", text, "--init-from", "story.charnn", "--steps", "1", *sizes, "--dry-run")
+    assert "model      1 x 8 lstm" in said.out
+
+
+def test_another_file_is_no_run(cli: Cli, text: Path) -> None:
+    said = cli("generate", "-m", text.name)
+    assert said.code == 1
+    assert said.err.startswith(
+        "charnn: run 'novel.txt' is a file, but not one that 'charnn runs --export' wrote: "
+    )
+
+
+def test_rename_and_delete(cli: Cli, story: Path) -> None:
+    assert cli("runs", "story", "--rename", "무정") == (0, "story is now 무정\n", "")
+    said = cli("runs", "무정", "--delete")
+    message = "nobody can be asked here, stdin is no terminal: add --yes"
+    assert said == (2, "", f"charnn: {message}\n")
+    said = cli("runs", "무정", "--delete", "--yes")
+    assert said.code == 0
+    assert re.fullmatch(r"무정 is deleted: \d+(\.\d+)? kB are free\n", said.out)
+    assert [path.name for path in story.parent.iterdir()] == [".streams"]
+
+
+@pytest.mark.parametrize(("answer", "code"), [(True, 0), (False, 0)])
+def test_a_person_is_asked(
+    cli: Cli, story: Path, monkeypatch: pytest.MonkeyPatch, answer: bool, code: int
+) -> None:
+    from charnn.cli import run_actions
+
+    asked: list[str] = []
+
+    def confirm(question: str, **_: object) -> bool:
+        asked.append(question)
+        return answer
+
+    class Terminal:
+        class stdin:  # noqa: N801
+            isatty = staticmethod(lambda: True)
+
+    monkeypatch.setattr(run_actions, "sys", Terminal)
+    monkeypatch.setattr("click.confirm", confirm)
+    said = cli("runs", "story", "--delete")
+    assert said.code == code
+    assert re.fullmatch(
+        r"delete run story in checkpoints/story \(step 3, \d+(\.\d+)? kB\)\?", asked[0]
+    )
+    assert story.exists() is not answer
+    assert answer or said.out == "nothing is deleted\n"
+
+
+def test_prune(cli: Cli, story: Path) -> None:
+    assert cli("runs", "--prune").out == "there is nothing to prune in checkpoints\n"
+    (stream,) = (story.parent / ".streams").iterdir()
+    gone = stream.with_name("f" * 32)
+    stream.rename(gone)
+    for path in (*gone.iterdir(), gone):
+        os.utime(path, (0, 0))
+    said = cli("runs", "--prune")
+    assert said.code == 2
+    assert f"{gone.name}: tokens no run uses\n" in said.out
+    said = cli("runs", "--prune", "--yes")
+    assert re.search(r"^\d+(\.\d+)? kB are free$", said.out, re.MULTILINE)
+    assert not gone.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--check", "--delete"),
+            "give one of --check and --delete: they do different things",
+        ),
+        (("--delete",), "--delete needs a RUN: name it, as in 'charnn runs novel --delete'"),
+        (("--rename", "x"), "--rename needs a RUN: name it, as in 'charnn runs novel --rename x'"),
+        (("x", "--prune"), "--prune is for the whole folder of runs: leave out 'x'"),
+        (("x", "--yes"), "--yes goes with --delete or --prune: leave it out"),
+        (
+            ("x", "--rename", ".y"),
+            "run name must not begin with a dot, hyphen or space, nor end in a space, got '.y': "
+            "give a name such as 'mujeong-2'",
+        ),
+    ],
+)
+def test_wrong_usage(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    assert cli("runs", *arguments) == (2, "", f"charnn: {message}\n")
+
+
+def test_on_a_narrow_terminal_the_name_is_cut_and_the_numbers_are_not(
+    story: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from charnn.cli.runs import command
+
+    story.rename(story.with_name("아주 긴 이름의 실행 " * 5 + "끝"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for columns, shown in ((200, 8), (80, 7), (60, 5), (30, 4)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        command.main([], standalone_mode=False)
+        out = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+        head, line = out.splitlines()
+        assert len(head.split()) == shown
+        assert ("…" in line) == (columns < 200)
+        assert re.search(r" 3 +\d\.\d{3} +\d:\d\d ago", line)
+
+
+def test_warnings_are_told_longer_than_checkpoints(cli: Cli, story: Path) -> None:
+    happened = [Event("warning", 1, "the disk was full", 1.0), Event("dropped", 2, "a step", 2.0)]
+    happened += [Event("saved", step, f"checkpoint at step {step}", 3.0) for step in range(3, 99)]
+    with (story / "events.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(to_json(event)) + "\n" for event in happened)
+    said = cli("runs", "story").out
+    assert "warning: the disk was full\n" in said
+    assert "dropped: a step\n" in said
+    assert "saved: checkpoint at step 98\n" in said
+    assert len(re.findall(r"(?m)^ .*  step ", said.partition("  events  ")[2])) == 20

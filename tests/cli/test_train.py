@@ -78,6 +78,12 @@ WRONG = {
     "--save-every 5m": "save-every must be like 30s or 500steps, above zero, got '5m'",
     "--sample-every 0s": "sample-every must be like 30s or 500steps, above zero, got '0s'",
     "--cell gur": "cell must be one of lstm, gru, rnn, got 'gur'",
+    "--vocab-size 5": "vocab-size must be in [309, 1114112] for the char tokenizer (ASCII, parts "
+    "of syllables, bytes and the boundary are always there), got 5",
+    "--tokenizer byte --vocab-size 300": "vocab-size must be in [257, 257] for the byte tokenizer "
+    "(256 bytes, boundary), got 300",
+    "--tokenizer subword --vocab-size 99": "vocab-size must be in [300, 65536] for the subword "
+    "tokenizer (it holds 256 bytes and the boundary), got 99",
     "--size huge": "size must be one of auto, tiny, small, medium, large, classic, got 'huge'",
     "--tokenizer word": "tokenizer must be one of char, jamo, byte, subword, got 'word'",
     "--optimizer lion": "optimizer must be one of adamw, adagrad, sgd, got 'lion'",
@@ -212,7 +218,8 @@ NOT_WITH_RESUME = {
     "novel other.txt": "--resume takes no TEXT, got 'other.txt': the run knows its text; "
     "--text FILE says where it lies now",
     "--hidden 9": "--hidden cannot be changed with --resume: leave it out",
-    "--minutes 9": "--minutes cannot be changed with --resume: leave it out",
+    "--minutes 0": "minutes must be > 0, got 0.0",
+    "--minutes 9 --steps 9": "give one of --minutes, --epochs and --steps, got 2",
     "--run a": "--run cannot be changed with --resume: leave it out",
     "--seed 1": "--seed cannot be changed with --resume: leave it out",
     "--dry-run": "--dry-run cannot be changed with --resume: leave it out",
@@ -233,11 +240,18 @@ def test_going_on_to_the_end(cli: Cli, stopped: Path) -> None:
     assert "resumed at step 1\n" in said.err
     assert "temperature 0.3\n" in said.err and "temperature 0.8\n" not in said.err
     assert "novel: finished at step 6 after " in said.err
-    message = "run novel has finished its 6 steps: start a new one from it with --init-from novel"
+    message = (
+        "run novel has finished its 6 steps: give it more with --minutes, --epochs or --steps, or "
+        "start a new one from it with --init-from novel"
+    )
     before = everything_in(stopped)
     said = cli("train", "--resume", "novel", "--ui", "none")
     assert said == (1, "", f"charnn: {message}\n")
     assert everything_in(stopped) == before
+    said = cli("train", "--resume", "novel", "--steps", "4", "--ui", "plain")
+    assert (said.code, said.out) == (0, "")
+    assert "resumed: more from step 6, with the best weights, of step " in said.err
+    assert "novel: finished at step 10 after " in said.err
 
 
 @pytest.mark.usefixtures("stopped")

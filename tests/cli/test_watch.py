@@ -22,6 +22,16 @@ def test_a_replay_tells_what_the_training_told(watch: Cli) -> None:
     assert "story: finished at step 3 after " in said.err
 
 
+def test_a_run_that_was_broken_off_says_so_and_how_to_go_on(cli: Cli, story: Path) -> None:
+    events = story / "events.jsonl"
+    lines = events.read_text("utf-8").splitlines(keepends=True)
+    events.write_text("".join(line for line in lines if '"finished"' not in line), "utf-8")
+    said = cli("watch", "story", "--speed", "1e9", "--ui", "plain")
+    assert said.code == 0
+    assert "story: broken off at step 3 after " in said.err
+    assert "charnn train --resume " in said.err
+
+
 def test_without_a_name_it_is_the_newest_run(watch: Cli) -> None:
     rest = ("--speed", "1e9", "--ui", "plain")
     assert watch(*rest) == watch("story", *rest)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charnn.view import chart
 from charnn.view.chart import Canvas, Series, Window, draw_chart
 from charnn.view.curve import Point
 from charnn.view.lines import plain, width_of
@@ -13,6 +14,7 @@ values = st.floats(-1e6, 1e6, exclude_min=True, exclude_max=True)
 curves = st.lists(st.tuples(st.integers(0, 2**40), values), max_size=40).map(
     lambda entries: [Point(*entry) for entry in sorted(dict(entries).items())]
 )
+WINDOW = Window(0, 100, 3.0, 6.0)
 
 
 def texts(lines):
@@ -87,10 +89,81 @@ def test_a_chart_of_a_known_run():
         "  │           ⠉⠒⠢⠤⢄",
         "  │                ⠉⠉⠑⠒⠢⠤⠤⢄⣀⣀⣀",
         "  │ ppm 3.100                 ⠉⠉⠉⠉⠒⠒⠒⠒⠒⠢⠤⠤⠤◆",
-        "  │⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄⠄",
+        "  │⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤ ⠤",
         "  └┬───────────────────┬───────────────────┬",
         "   0                  500              1,000",
     ]
+
+
+def falling(low, high):
+    """A curve from high to low over a hundred steps."""
+    return [Point(step, low + (high - low) * (100 - step) / 100) for step in range(101)]
+
+
+@pytest.mark.parametrize(
+    ("level", "seen"),
+    [(4.5, True), (3.5, True), (5.5, True), (2.9, False), (7.0, False), (-50.0, False)],
+)
+def test_a_reference_is_left_out_where_it_is_far_from_the_curve(level, seen):
+    lines = draw_chart([Series(falling(4.0, 5.0), TRAINING)], 44, 10, reference=("n-gram", level))
+    text = "\n".join(texts(lines))
+    assert (f"n-gram {level:.3f}" in text) is seen
+    if not seen:
+        assert texts(lines) == texts(draw_chart([Series(falling(4.0, 5.0), TRAINING)], 44, 10))
+
+
+@given(st.integers(20, 80), st.integers(4, 20), st.floats(3.5, 5.5), st.integers(3, 30))
+@settings(max_examples=150)
+def test_a_reference_hides_no_dot_of_a_curve(width, height, level, length):
+    """Its name stands on free cells; dashes without a name would say nothing."""
+    points = falling(4.0, 5.0)
+    bare, canvas = Canvas(width, height), Canvas(width, height)
+    for each in (bare, canvas):
+        chart._draw_curve(each, WINDOW, Series(points, TRAINING))
+    chart._draw_reference(canvas, WINDOW, "n" * length, level)
+    row = WINDOW.row(level, 4 * height)
+    before, after = (
+        [plain(each.line(at)).ljust(width) for at in range(height)] for each in (bare, canvas)
+    )
+    name = f"{'n' * length} {level:.3f}"
+    named = [at for at in range(height) if name in after[at]]
+    assert all(abs(at - row // 4) == 1 for at in named)
+    if not named:
+        assert before == after
+        return
+    dashes = {(x, row) for x in range(2 * width) if x // 2 % 2 == 0}
+    free = Canvas(width, height)
+    for x, y in dots(bare) | dashes:
+        free.dot(x, y, FAINT)
+    place = after[named[0]].index(name)
+    wanted = [plain(free.line(at)).ljust(width) for at in range(height)]
+    assert wanted[named[0]][place : place + len(name)].isspace()
+    wanted[named[0]] = wanted[named[0]][:place] + name + wanted[named[0]][place + len(name) :]
+    assert after == wanted
+
+
+def test_dashes_are_seen_where_a_curve_runs_along_them():
+    level = [Point(step, 4.0) for step in range(100)]
+    curves = [Series(falling(5.0, 9.0), TRAINING), Series(level, HELD_OUT, dotted=True)]
+    rows = texts(draw_chart(curves, 60, 10, reference=("n-gram", 3.9)))
+    assert any("⠦⠂" in row or "⠢⠂" in row or "⡂⠂" in row or "⣂⠂" in row for row in rows), rows
+
+
+def test_a_name_that_is_no_plain_text_is_shown_safely():
+    lines = draw_chart(
+        [Series(falling(4.0, 5.0), TRAINING)], 44, 10, reference=("한글\x1b[2J\n", 4.2)
+    )
+    assert any("한글␛[2J  4.200" in text for text in texts(lines))
+    assert all(width_of(row) <= 44 for row in lines)
+
+
+def test_a_dotted_curve_has_every_second_column():
+    solid, dotted = Canvas(20, 6), Canvas(20, 6)
+    points = falling(3.5, 5.5)[::10]
+    chart._draw_curve(solid, WINDOW, Series(points, TRAINING))
+    chart._draw_curve(dotted, WINDOW, Series(points, HELD_OUT, dotted=True))
+    last = max(dots(solid))
+    assert dots(dotted) == {dot for dot in dots(solid) if dot[0] % 2 == 0} | {last}
 
 
 def test_nothing_is_drawn_before_there_are_points():

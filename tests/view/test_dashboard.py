@@ -14,15 +14,15 @@ from charnn.records import Event, Heartbeat, Preparing, RunStarted, Sample
 from charnn.view.dashboard import Heights, heights, render
 from charnn.view.keyline import Keyboard
 from charnn.view.lines import plain, width_of
-from charnn.view.state import DashboardState, Yardstick
+from charnn.view.state import DashboardState
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = [(80, 24), (120, 40), (40, 12), (20, 5), (300, 100)]
 KEYS = Keyboard()
 
 
-def reduced(records, yardstick=None):
-    state = DashboardState(yardstick=yardstick)
+def reduced(records):
+    state = DashboardState()
     for record in records:
         state = state.update(record)
     return state
@@ -31,14 +31,24 @@ def reduced(records, yardstick=None):
 @pytest.fixture(scope="module")
 def midway(training):
     """The synthetic training at step 3,600 of 6,000, as it has just written a sample."""
-    return reduced(training(3600), Yardstick("n-gram", 3.607))
+    return reduced(training(3600))
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES, ids=[f"{w}x{h}" for w, h in SIZES])
 def test_golden_frames(midway, width, height):
     """CHARNN_WRITE_GOLDEN=1 writes what is drawn now, to be looked at before it is kept."""
-    drawn = render(midway, width, height, 184.0, keyboard=KEYS).text() + "\n"
-    path = GOLDEN / f"{width}x{height}.txt"
+    compare(render(midway, width, height, 184.0, keyboard=KEYS), f"{width}x{height}")
+
+
+def test_golden_frame_of_the_end(training):
+    """The final score is a number of its own: not the curve's end, and no new best."""
+    compare(render(reduced(training()), 80, 24, 999.0, keyboard=KEYS), "80x24-end")
+
+
+def compare(frame, name):
+    """Hold a frame against the golden one of a name."""
+    drawn = frame.text() + "\n"
+    path = GOLDEN / f"{name}.txt"
     if os.environ.get("CHARNN_WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(drawn, encoding="utf-8")
@@ -149,10 +159,24 @@ def test_a_run_that_takes_longer_than_planned_says_so(training):
 
 def test_help_takes_the_place_of_the_text(midway):
     text = render(midway, 80, 24, 183.0, keyboard=Keyboard(help_open=True)).text()
-    assert "write a sample now" in text and "저녁에" not in text and "close help" in text
+    assert "write a sample now" in text and "저녁에" not in text and "? close" in text
     watching = Keyboard(help_open=True, watching=True)
     text = render(midway, 80, 24, 183.0, keyboard=watching).text()
     assert "write a sample now" not in text and "leave; a training" in text
+
+
+@pytest.mark.parametrize("watching", [False, True])
+def test_help_is_whole_at_forty_cells(midway, watching):
+    keyboard = Keyboard(help_open=True, watching=watching)
+    narrow, wide = (
+        render(midway, width, 14, 183.0, keyboard=keyboard).text().split("\n")
+        for width in (40, 120)
+    )
+    start = next(row for row, text in enumerate(narrow) if "help" in text)
+    begin = next(row for row, text in enumerate(wide) if "help" in text)
+    lines = 6 if watching else 9
+    assert narrow[start + 1 : start + lines - 1] == wide[begin + 1 : begin + lines - 1]
+    assert narrow[-1].endswith("? close")
 
 
 def test_keys_follow_the_control(midway):

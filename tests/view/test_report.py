@@ -41,6 +41,16 @@ def test_a_stopped_run_says_how_to_go_on(training):
 
 
 @pytest.mark.parametrize(
+    ("reason", "said", "resumable"),
+    [("training", "still training", False), ("broken off", "broken off", True)],
+)
+def test_a_run_that_was_watched_before_its_end(training, reason, said, resumable):
+    lines = reported([*training(1000), finished(reason, step=1000)]).lines(with_sample=False)
+    assert lines[0] == f"story: {said} at step 1,000 of 6,000 after 5:00"
+    assert ("  go on        charnn train --resume story" in lines) is resumable
+
+
+@pytest.mark.parametrize(
     ("path", "named"),
     [("/data/my runs/story", "'/data/my runs/story'"), ("checkpoints/story", "story")],
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ VALUES = {
 records = st.sampled_from(KINDS).flatmap(
     lambda kind: st.builds(kind, **{field.name: VALUES[field.type] for field in fields(kind)})
 )
+STARTED = RunStarted("r", "p", "c", 1, "char", 2, "lstm", 1, 2, 2, 9, "cpu", "fp32", 1, 0, 10)
 
 
 def reduced(*entries):
@@ -92,7 +94,9 @@ def test_the_synthetic_training_is_known_at_its_end(training):
     assert state.writing.step == 6000
     assert [each.temperature for each in state.writing.samples] == [0.5, 0.8, 1.0]
     assert [each.step for each in state.earlier] == list(range(0, 6000, 400))
-    assert len(state.events) == 11
+    kinds = [event.kind for event in state.events]
+    assert (kinds.count("saved"), kinds.count("best"), len(kinds)) == (10, 17, 29)
+    assert state.final.bits_per_char == 3.61
     assert state.preparing is None
 
 
@@ -131,9 +135,8 @@ def test_what_a_resumed_run_does_again_is_forgotten():
         Event("saved", 20, "saved", 2.0),
         Event("note", 20, "lost", 2.5),
     ]
-    started = RunStarted("r", "p", "c", 1, "char", 2, "lstm", 1, 2, 2, 9, "cpu", "fp32", 1, 0, 10)
     again = [
-        started,
+        STARTED,
         Event("resumed", 10, "going on", 1.0),
         replace(step, step=15, elapsed=1.5),
         sample(15, elapsed=1.5),
@@ -142,6 +145,29 @@ def test_what_a_resumed_run_does_again_is_forgotten():
     assert [point.step for point in state.training.curve.points] == [10, 15]
     assert [each.step for each in state.earlier] == [10]
     assert [each.message for each in state.events] == ["going on"]
+
+
+def test_a_new_best_is_told_but_not_the_first_one():
+    state = reduced(validation(0, 9.0, True), validation(10, 5.0, True), validation(20, 5.5, False))
+    assert [event.message for event in state.events] == ["new best: 5.000 bits/char"]
+    assert [(event.kind, event.step, event.elapsed) for event in state.events] == [("best", 10, 10)]
+
+
+@given(st.floats(0.5, 6))
+def test_the_final_score_is_no_point_of_the_curve_and_no_new_best(bits):
+    before = reduced(validation(10, 3.0, True), validation(20, 3.1, False))
+    state = before.update(Validation(20, bits, bits, bits, 99, 99, True, True, 21.0, final=True))
+    assert state.held_out is before.held_out
+    assert (state.best, state.validation) == (before.best, before.validation)
+    assert state.final.bits_per_char == bits
+    assert [event.message for event in state.events] == [
+        f"final score: {bits:.3f} bits/char on the whole validation part"
+    ]
+
+
+def test_a_run_that_goes_on_has_no_final_score_yet():
+    final = replace(validation(20, 3.0, False), final=True)
+    assert reduced(final, STARTED).final is None
 
 
 def test_best_is_the_first_of_equals():
@@ -159,14 +185,27 @@ def test_pausing_comes_and_goes():
     assert not paused.update(Heartbeat(5, False, 2.0)).paused
 
 
+def test_the_newest_step_is_known_from_whatever_tells_of_it():
+    state = reduced(validation(40, 3.0, True), sample(50), Heartbeat(57, True, 2.0))
+    assert state.steps_done == 57
+    assert state.update(STARTED).steps_done == STARTED.resumed_at == 10
+
+
 def test_events_are_bounded():
     state = reduced(*[Event("note", step, "", float(step)) for step in range(EVENTS_KEPT + 7)])
     assert len(state.events) == EVENTS_KEPT
     assert state.events[-1].step == EVENTS_KEPT + 6
 
 
-def test_a_yardstick_is_drawn(training):
-    state = DashboardState(yardstick=Yardstick("n-gram", 3.607))
-    for record in training(3000):
-        state = state.update(record)
-    assert "n-gram 3.607" in render(state, 80, 24, 0.0).text()
+def test_a_yardstick_comes_with_the_head_and_stays_when_a_run_goes_on(training):
+    state = reduced(*training(3000))
+    assert state.yardstick == Yardstick("n-gram", 3.607)
+    assert state.update(STARTED).yardstick == Yardstick("n-gram", 3.607)
+    assert reduced(STARTED).yardstick is None
+    named = replace(STARTED, yardstick="ppmd", yardstick_bits_per_char=2.5)
+    assert state.update(named).yardstick == Yardstick("ppmd", 2.5)
+
+
+@pytest.mark.parametrize("level", [float("nan"), float("inf"), -1e300])
+def test_a_yardstick_that_is_no_loss_is_none(level):
+    assert reduced(replace(STARTED, yardstick_bits_per_char=level)).yardstick is None

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from charnn.view.dashboard import render
+from charnn.view.keyline import Keyboard
+from charnn.view.state import DashboardState
+
+CLOCKS = (1, 2)
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 
 PROGRAM = """
@@ -21,7 +26,7 @@ synthetic = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(synthetic)
 control = Control()
 try:
-    with make_view("live", control) as view:
+    with make_view("live", control, speed=50.0) as view:
         for record in synthetic.make_records(3600):
             view.show(record)
         while not control.stopping:
@@ -91,6 +96,27 @@ def test_the_screen_is_drawn_resized_and_given_back(tmux):
     assert "story: stopped at step 3,600" in ended
     assert "── bits" not in ended
     assert window.flags() == "110"
+
+
+@pytest.mark.slow
+def test_every_size_shows_the_frame_it_should(tmux, training):
+    """Whole frames but for the rows with the clock, once the newest texts are uncovered."""
+    state = DashboardState()
+    for record in training(3600):
+        state = state.update(record)
+    window = tmux(80, 24)
+    for width, height in ((300, 100), (20, 5), (120, 40), (40, 10), (149, 30), (80, 24)):
+        window.call("resize-window", "-x", str(width), "-y", str(height))
+        frame = render(state, width, height, 1e6, keyboard=Keyboard()).text().split("\n")
+        wanted = [row for at, row in enumerate(frame) if at not in CLOCKS]
+        limit = time.monotonic() + 20.0
+        while True:
+            screen = window.call("capture-pane", "-p").split("\n")[:height]
+            shown = [row.rstrip(" ") for at, row in enumerate(screen) if at not in CLOCKS]
+            if shown == wanted:
+                break
+            assert time.monotonic() < limit, (shown, wanted)
+            time.sleep(0.05)
 
 
 def test_an_error_is_readable_on_the_normal_screen(tmux):

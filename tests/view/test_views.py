@@ -6,10 +6,10 @@ import pytest
 
 from charnn.errors import OptionError
 from charnn.records import Control
-from charnn.view.background import TerminalLines
 from charnn.view.base import NoView
 from charnn.view.live import LiveView
 from charnn.view.plain import PlainView
+from charnn.view.terminal_lines import TerminalLines
 from charnn.view.views import make_view
 
 XTERM = {"TERM": "xterm-256color"}
@@ -83,7 +83,7 @@ def test_plain_lines_without_colour(make_pty, training):
 
 
 def test_plain_lines_wait_for_nobody(make_pty, training, monkeypatch):
-    monkeypatch.setattr("charnn.view.background._JOIN_SECONDS", 0.1)
+    monkeypatch.setattr("charnn.view.terminal_lines._JOIN_SECONDS", 0.1)
     pseudo = make_pty(read=False)
     pseudo.fill()
     with make_view("plain", Control(), stream=pseudo.out, environ=XTERM) as view:

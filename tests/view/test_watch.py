@@ -7,8 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import OptionError, RunDamagedError
-from charnn.records import Control, Event, Heartbeat, RunStarted, Sample, StepRecord, to_json
-from charnn.view.watch import JournalTail, follow_run, merge_records, paced, read_run
+from charnn.records import (
+    Control,
+    Event,
+    Finished,
+    Heartbeat,
+    RunStarted,
+    Sample,
+    StepRecord,
+    to_json,
+)
+from charnn.view.dashboard import render
+from charnn.view.state import DashboardState
+from charnn.view.watch import JournalTail, ended, follow_run, merge_records, paced, read_run
+from charnn.view.writing import LONGEST_SECONDS
 
 KEPT = {"step": "metrics", "validation": "metrics", "sample": "samples"}
 
@@ -143,6 +155,37 @@ def test_a_run_that_was_resumed_after_its_end_is_followed_on(training, tmp_path)
     following = follow_run(tmp_path, Control(), alive=lambda: len(polls) < 2, sleep=polls.append)
     assert list(following) == [records[-1], started]
     assert len(polls) == 2
+
+
+@pytest.mark.parametrize(("alive", "reason"), [(True, "training"), (False, "broken off")])
+def test_a_run_that_has_not_finished_is_given_an_end(training, tmp_path, alive, reason):
+    records = kept(training(3000))
+    *same, end = ended(records, tmp_path, Control(), alive=lambda: alive)
+    assert same == records
+    best = max((r for r in records if r.tag == "validation"), key=lambda r: r.step)
+    bits = best.bits_per_char
+    assert end == Finished(3000, reason, bits, bits, best.step, 150.0, str(tmp_path))
+    state = DashboardState()
+    for record in (*same, end):
+        state = state.update(record)
+    words = {"training": "still training", "broken off": "broken off"}[reason]
+    frames = {render(state, 80, 24, now).text() for now in (150.0 + LONGEST_SECONDS, 1e6)}
+    assert len(frames) == 1  # time stands still
+    assert f" {words} · step 3,000 of 6,000" in frames.pop()
+
+
+def test_a_run_that_has_finished_keeps_its_end(training, tmp_path):
+    records = kept(training())
+    assert list(ended(records, tmp_path, Control(), alive=lambda: False)) == records
+    assert list(ended([], tmp_path, Control(), alive=lambda: False)) == [
+        Finished(0, "broken off", None, None, None, 0.0, str(tmp_path))
+    ]
+
+
+def test_who_leaves_a_replay_is_not_told_an_end(training, tmp_path):
+    records, control = kept(training(100)), Control()
+    control.stop()
+    assert list(ended(records, tmp_path, control, alive=lambda: False)) == records
 
 
 def test_only_what_was_added_is_read_and_a_torn_line_waits(tmp_path):

@@ -1,0 +1,149 @@
+"""Where generated text goes: a new file, a pipe, or a terminal, which gets safe text."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from charnn.errors import OptionError, TextError
+
+
+class _Passage(Protocol):
+    """What text passes on its way; the last part of it may be held back until `finish`."""
+
+    def push(self, text: str, bits: float | None) -> str: ...
+
+    def finish(self) -> str: ...
+
+
+class Sink:
+    """Takes generated text, and passes each piece on at once.
+
+    Args:
+        output: a file that is not there yet; None is stdout.
+        raw: whether a terminal gets the exact text too.
+        heat: whether characters are tinted by surprise, where that is possible.
+        bold: whether a person's own words are bold, where that is possible.
+
+    Attributes:
+        tinted: whether characters are tinted.
+
+    Raises:
+        OptionError: the file is there already.
+        TextError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        output: str | None = None,
+        *,
+        raw: bool = False,
+        heat: bool = False,
+        bold: bool = False,
+    ) -> None:
+        self._file = new_file(output, "name another -o") if output is not None else None
+        self._stream: TextIO = self._file or sys.stdout
+        self._passage: _Passage = _Exact()
+        self.tinted = False
+        self._last = "\n"
+        if self._stream.isatty() and not raw:
+            self._show_safely(heat, bold)
+
+    def __enter__(self) -> "Sink":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_line()
+        if self._file:
+            self._file.close()
+
+    def write(self, text: str, bits: float | None = None) -> None:
+        """Write text at once.
+
+        Args:
+            text: the next piece.
+            bits: what it cost the model; None for a person's words.
+        """
+        if text:
+            self.write_exactly(self._passage.push(text, bits))
+            self._last = text[-1]
+
+    def end_line(self) -> None:
+        """End a text with a line end, unless it has one."""
+        self.write_exactly(self._passage.finish())
+        if self._last != "\n":
+            self.write_exactly("\n")
+            self._last = "\n"
+
+    def write_exactly(self, text: str) -> None:
+        """Write text that is no model's, or was made safe."""
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+
+    def _show_safely(self, heat: bool, bold: bool) -> None:
+        self._passage = _Safe()
+        if heat or bold:
+            from charnn.view.heat import heat_stream
+
+            styled = heat_stream(self._stream, tinted=heat)
+            if styled is not None:
+                self._passage = styled
+                self.tinted = styled.tinted
+
+
+class _Exact:
+    """Text as it is."""
+
+    def push(self, text: str, bits: float | None) -> str:
+        return text
+
+    def finish(self) -> str:
+        return ""
+
+
+class _Safe:
+    """Text as a terminal shows it safely."""
+
+    def __init__(self) -> None:
+        from charnn.view.display_text import SafeStream
+
+        self._stream = SafeStream()
+
+    def push(self, text: str, bits: float | None) -> str:
+        return self._stream.push(text)
+
+    def finish(self) -> str:
+        return self._stream.finish()
+
+
+def refuse_existing(output: str, advice: str) -> None:
+    """Refuse to write where something is already.
+
+    Args:
+        output: a path.
+        advice: what to do instead.
+
+    Raises:
+        OptionError: something is there.
+    """
+    if os.path.lexists(output):
+        raise OptionError(f"{output} is there already and is not overwritten: {advice}")
+
+
+def new_file(output: str, advice: str) -> TextIO:
+    """A new file to write text to; never in the place of another.
+
+    Args:
+        output: its path.
+        advice: what to do if there is one.
+
+    Raises:
+        OptionError: something is there.
+        TextError: the file cannot be written.
+    """
+    refuse_existing(output, advice)
+    try:
+        return Path(output).open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise TextError(f"cannot write {output}: {error.strerror}") from None
