@@ -55,6 +55,8 @@ quick: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/tokenizers.py corpora/meongnae.txt
 	$(BIN)/python benchmarks/generation.py
+	$(BIN)/python benchmarks/kill.py
+	$(BIN)/python benchmarks/fuzz.py
 	$(BIN)/python benchmarks/learning.py meongnae.txt --minutes 1
 
 clean:

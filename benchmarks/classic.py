@@ -34,7 +34,7 @@ def main() -> None:
         runs = {
             "classic-4900": [*every, "--steps", str(STEP)],
             "classic": [*every, *minutes],
-            "charnn": minutes,
+            "charnn": [*minutes, "--no-ngram"],
         }
         for name, budget in runs.items():
             train(options.text, name, budget, folder)

@@ -135,14 +135,16 @@ def torch_loop(model: LanguageModel, batch: int, threads: int) -> Callable[[], i
             getattr(lstm, name.replace("l0", f"l{layer}")).data.copy_(weight.data)
     state = tuple(torch.zeros(shape.num_layers, batch, shape.hidden_size) for _ in range(2))
     token = torch.zeros(batch, dtype=torch.long)
+    vectors, bias = model.embedding.matrix().detach().clone(), model.output.bias.detach()
 
     @torch.no_grad()
     def run() -> int:
         nonlocal state, token
         torch.set_num_threads(threads)
         for _ in range(10):
-            output, state = lstm(model.embedding(token)[None], state)
-            probs = torch.softmax(model.logits(output[0]) / TEMPERATURE, dim=-1)
+            output, state = lstm(torch.nn.functional.embedding(token, vectors)[None], state)
+            logits = torch.nn.functional.linear(output[0], vectors, bias)
+            probs = torch.softmax(logits / TEMPERATURE, dim=-1)
             token = torch.multinomial(probs, 1)[:, 0]
             token.tolist()  # what a loop needs to show the text
         return 10 * batch
@@ -182,8 +184,8 @@ def print_long_text(run: Path, characters: int) -> None:
     ) as process:
         if process.stdout is None:
             raise SystemExit("the process has no stdout")
-        print("| characters | seconds of the last 100,000 | characters/s |")
-        print("|---|---|---|")
+        print("| characters | seconds of the last 100,000 | characters/s | peak memory |")
+        print("|---|---|---|---|")
         written, last = 0, began
         decoder = codecs.getincrementaldecoder("utf-8")()
         while data := process.stdout.read1(1 << 16):
@@ -191,22 +193,29 @@ def print_long_text(run: Path, characters: int) -> None:
             before = written
             written += len(decoder.decode(data))
             if before == 0:
-                print(f"| first | {now - began:.2f} from the start of the process | |", flush=True)
+                print(f"| first | {now - began:.2f} from the start of the process | | |")
             if written // TENTH > before // TENTH:
                 rate = TENTH / (now - last)
-                print(f"| {written:,} | {now - last:.1f} | {rate:,.0f} |", flush=True)
+                memory = peak_memory(process.pid)
+                print(f"| {written:,} | {now - last:.1f} | {rate:,.0f} | {memory} |", flush=True)
                 last = now
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    print(f"\nexit code {process.returncode}; peak memory {usage.ru_maxrss / 1024:.0f} MiB")
-    print(f"weights and n-gram files: {file_sizes(run) / 2**20:.1f} MiB")
+    print(f"\nexit code {process.returncode}; files that are loaded: {file_sizes(run):.1f} MiB")
 
 
-def file_sizes(run: Path) -> int:
-    """Bytes of the files a run writes with: the newest weights, and what is not a network."""
+def peak_memory(pid: int) -> str:
+    """The most memory that a process has held since it began; told by Linux alone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+        return next(f"{int(line.split()[1]) / 1024:.0f} MiB" for line in lines if "VmHWM" in line)
+    except (OSError, StopIteration):
+        return "not known"
+
+
+def file_sizes(run: Path) -> float:
+    """MiB of the files a run writes with: weights, and the n-gram model if there is one."""
     slot = run / ("best" if (run / "best").exists() else "last")
     weights = (slot / "weights.safetensors").stat().st_size
-    return weights + sum(path.stat().st_size for path in run.glob("ngram*"))
+    return (weights + sum(path.stat().st_size for path in run.glob("ngram*"))) / 2**20
 
 
 def processor() -> str:

@@ -5,9 +5,10 @@
     python benchmarks/learning.py tinyshakespeare.txt --minutes 3 --seeds 1,2,3
 
 Each row is a process of its own, from start to exit, with nothing else running; its numbers are
-those of `charnn eval --dynamic` on the last 10 % of the text, which chose the checkpoint and nothing
-else: the network alone, the n-gram model alone, both, and all three while they go on learning. A
-run during which the machine's matrix products drift by more than 5 % is marked: repeat it.
+those of `charnn eval --dynamic` on the last 10 % of the text, which chose the checkpoint and
+nothing else: the network alone, the n-gram model alone, both, and all three while they go on
+learning. A run during which the machine's matrix products drift by more than 5 % is marked:
+repeat it.
 """
 
 import argparse
@@ -39,7 +40,9 @@ def main() -> None:
     options = _arguments()
     print(heading())
     print()
-    print(f"{'text':<20} {'options':<22} {'min':>5} {'seed':>4} {'wall s':>7} {'steps':>7} ", end="")
+    print(
+        f"{'text':<20} {'options':<22} {'min':>5} {'seed':>4} {'wall s':>7} {'steps':>7}", end=" "
+    )
     print(" ".join(f"{name:>8}" for name in COLUMNS), " drift  (bits per character)")
     for seed in options.seeds.split(","):
         row = measure(options.text, options.minutes, options.options, int(seed))

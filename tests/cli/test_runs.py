@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from charnn.records import Event, to_json
+from charnn.view.figures import memory
 
 Cli = Callable[..., Any]
 
@@ -113,7 +114,7 @@ def test_check(cli: Cli, story: Path) -> None:
 def test_an_exported_run_serves_every_command(cli: Cli, story: Path, text: Path) -> None:
     said = cli("runs", "story", "--export", "story.charnn")
     assert (said.code, said.err) == (0, "")
-    size = f"{Path('story.charnn').stat().st_size / 1e3:.1f} kB"
+    size = memory(Path("story.charnn").stat().st_size)
     assert said.out == f"story.charnn: {size}; use it as a run: charnn generate -m story.charnn\n"
     written = cli("generate", "-n", "20", "--seed", "1")
     scored = cli("eval", text, "-m", "story", "--json")
