@@ -11,9 +11,10 @@ temperature, drawing, decoding. "torch" is the loop found in many repositories: 
 nn.LSTM, linear, softmax, multinomial. "prompt" is reading: the prompt of a text, on the same
 weights, against "generate". Weights are random; a token is a character here.
 
-With --run it measures one long text of that run instead, written by `charnn generate` in a process
-of its own: seconds of each 100,000 characters as they come out of the pipe, to the first, and
-the largest memory that the process has held.
+With --run it measures that run instead: its network alone and with its n-gram model, in turn; then
+one long text, written by `charnn generate` in a process of its own: seconds of each 100,000
+characters as they come out of the pipe, to the first, and the largest memory that the process has
+held.
 
 NumPy runs on one thread unless told otherwise: on two, OpenBLAS waits busily, and any other process
 on the machine makes each product up to a hundred times slower.
@@ -35,10 +36,12 @@ import numpy as np
 import torch
 
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
+from charnn.generation.loading import load_writer
 from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape
-from charnn.model.stepper import Stepper
+from charnn.model.stepper import Expert, Stepper
+from charnn.runs.run import Run
 
 SIZES = ((1, 512), (2, 512))
 BATCHES = (1, 64)
@@ -95,7 +98,7 @@ def stepper_steps(stepper: Stepper, batch: int) -> Callable[[], int]:
     return run
 
 
-def generated(stepper: Stepper, tokenizer: Tokenizer, batch: int) -> Callable[[], int]:
+def generated(stepper: Expert, tokenizer: Tokenizer, batch: int) -> Callable[[], int]:
     """Whole generation; many samples are counted by the text."""
 
     def endless() -> Iterator[int]:
@@ -171,6 +174,25 @@ def measure(
             if turn:
                 rates[name].append(measured)
     return {name: statistics.median(measured) for name, measured in rates.items()}
+
+
+def print_experts(path: Path, seconds: float, rounds: int) -> None:
+    """What a run's n-gram model adds to the time of writing."""
+    alone, both = (load_writer(Run(path), with_ngram=with_ngram) for with_ngram in (False, True))
+    print("| at once | network, characters/s | with n-gram | more time |")
+    print("|---|---|---|---|")
+    for batch in BATCHES:
+        rates = measure(
+            {
+                "network": generated(alone.expert, alone.tokenizer, batch),
+                "both": generated(both.expert, both.tokenizer, batch),
+            },
+            seconds,
+            rounds,
+        )
+        more = rates["network"] / rates["both"] - 1
+        print(f"| {batch} | {rates['network']:,.0f} | {rates['both']:,.0f} | {more:+.0%} |")
+    print(flush=True)
 
 
 def print_long_text(run: Path, characters: int) -> None:
@@ -251,6 +273,7 @@ def main() -> None:
         )
     print_head()
     if given.run is not None:
+        print_experts(given.run, given.seconds, given.rounds)
         print_long_text(given.run, given.characters)
         return
     tokenizer = korean_tokenizer()

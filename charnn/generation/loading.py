@@ -41,7 +41,8 @@ def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
     checkpoint = run.chosen(WEIGHTS)
     checkpoint.run_file(TOKENIZER)
     tokenizer = run.tokenizer()
-    expert: Expert = Stepper(config.model, checkpoint.weights(config.model))
+    expert: Expert
+    expert = network = Stepper(config.model, checkpoint.weights(config.model))
     if with_ngram and (counts := read_ngram(run, checkpoint)) is not None:
-        expert = Mixture(expert, NgramExpert(counts), ngram_weight(checkpoint))
+        expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
     return Writer(expert, tokenizer, checkpoint.note)

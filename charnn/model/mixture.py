@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charnn.errors import OptionError
 from charnn.model.ngram_expert import NgramExpert
-from charnn.model.stepper import Expert
+from charnn.model.stepper import Stepper
 
 USUAL_WEIGHT = 0.4
 """Of the n-gram model, on a text the size of a novel after some minutes of training."""
@@ -33,7 +33,7 @@ class Mixture:
     """A network and an n-gram model that write together.
 
     Args:
-        network: any expert.
+        network: over some tokens.
         ngram: over the same tokens.
         weight: of the n-gram model, in [0, 1].
 
@@ -41,7 +41,7 @@ class Mixture:
         OptionError: the weight is out of range, or the vocabularies differ.
     """
 
-    def __init__(self, network: Expert, ngram: NgramExpert, weight: float) -> None:
+    def __init__(self, network: Stepper, ngram: NgramExpert, weight: float) -> None:
         check_weight(weight)
         if network.vocab_size != ngram.vocab_size:
             raise OptionError(
@@ -62,28 +62,26 @@ class Mixture:
 
     def step(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
         """Read one more token in every row; see `Expert.step`."""
-        log_probs, network = self._network.step(tokens, state[0])
+        probs, network = self._network.step_probs(tokens, state[0])
         ngram = self._ngram.follow(tokens, state[1])
-        return self._mix(log_probs, ngram), (network, ngram)
+        return self._mix(probs, ngram), (network, ngram)
 
     def read(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
         """Read many tokens in one row; see `Expert.read`."""
         log_probs, network = self._network.read(tokens, state[0])
         ngram = self._ngram.follow_all(tokens, state[1])
-        return self._mix(log_probs, ngram), (network, ngram)
+        return self._mix(np.exp(log_probs, out=log_probs), ngram), (network, ngram)
 
     def select(self, state: State, rows: Sequence[int]) -> State:
         """The state of the named rows in that order; a row may be named often or not at all."""
         return self._network.select(state[0], rows), self._ngram.select(state[1], rows)
 
-    def _mix(self, log_probs: Floats, contexts: Any) -> Floats:
+    def _mix(self, probs: Floats, contexts: Any) -> Floats:
         """Ln of the mixed probabilities, (batch, vocab_size), in the place of the network's."""
-        probs = np.exp(log_probs, out=log_probs)
         probs *= 1 - self._weight
-        counted = self._ngram.probs(contexts)
-        counted *= np.float32(self._weight)
-        probs += counted
-        return np.log(probs, out=probs)
+        self._ngram.add_probs(contexts, self._weight, probs)
+        with np.errstate(divide="ignore"):  # a weight of 0 or 1 may leave nothing
+            return np.log(probs, out=probs)
 
 
 def mix_log_probs(network: Floats, ngram: Floats, weight: float) -> Floats:

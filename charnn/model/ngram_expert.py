@@ -14,6 +14,7 @@ Floats = NDArray[np.float32]
 Contexts = tuple[int, ...]
 """The n-grams of length 1, 2, ... that end at a row's last token, as far as they were seen."""
 
+_FEW = 6  # tokens that are added faster one by one
 TABLE_BYTES = 16 << 20  # largest table of distributions behind one token
 
 
@@ -28,6 +29,7 @@ class NgramExpert:
         self._ngram = ngram
         self._levels = [_Lookup(level) for level in ngram.levels]
         self._unigrams = ngram.unigrams.astype(np.float32)
+        self._scratch = np.empty_like(self._unigrams)
         fits = ngram.vocab_size**2 * 4 <= TABLE_BYTES
         # A row is made when its token is first met: a start costs nothing.
         self._table = np.empty((ngram.vocab_size,) * 2, np.float32) if fits else None
@@ -69,10 +71,16 @@ class NgramExpert:
 
     def probs(self, state: list[Contexts]) -> Floats:
         """Probabilities of what comes next, (batch, vocab_size)."""
-        rows = np.empty((len(state), self.vocab_size), np.float32)
-        for row, contexts in zip(rows, state, strict=True):
-            self._blend(contexts, row)
+        rows = np.zeros((len(state), self.vocab_size), np.float32)
+        self.add_probs(state, 1.0, rows)
         return rows
+
+    def add_probs(
+        self, state: list[Contexts], weight: float, rows: NDArray[np.floating[Any]]
+    ) -> None:
+        """Add probabilities, times a weight, to what stands in rows, (batch, vocab_size)."""
+        for row, contexts in zip(rows, state, strict=True):
+            self._add(contexts, weight, row)
 
     def _behind(self, contexts: Contexts, token: int) -> Contexts:
         longer = [token]
@@ -83,19 +91,15 @@ class NgramExpert:
             longer.append(entry)
         return tuple(longer) if self._ngram.order > 1 else ()
 
-    def _blend(self, contexts: Contexts, row: Floats) -> None:
-        """Write the distribution behind these contexts into a row, (vocab_size,)."""
-        if not contexts:
-            row[:] = self._unigrams
-            return
-        weight, parts = 1.0, []
+    def _add(self, contexts: Contexts, weight: float, row: NDArray[np.floating[Any]]) -> None:
+        """Add the distribution behind these contexts to a row, (vocab_size,)."""
         for length in range(len(contexts), 1, -1):
             level, context = self._levels[length], contexts[length - 1]
-            parts.append((level, context, weight))
-            weight *= level.backoffs.item(context)
-        np.multiply(self._behind_one(contexts[0]), np.float32(weight), out=row)
-        for level, context, weight in parts:
             level.add(context, weight, row)
+            weight *= level.backoffs[context]
+        shortest = self._behind_one(contexts[0]) if contexts else self._unigrams
+        np.multiply(shortest, weight, out=self._scratch)
+        row += self._scratch
 
     def _behind_one(self, token: int) -> Floats:
         """The distribution behind a single token, (vocab_size,)."""
@@ -111,7 +115,7 @@ class NgramExpert:
         if len(self._levels) == 1:
             return self._unigrams
         level = self._levels[1]
-        row = self._unigrams * np.float32(level.backoffs.item(token))
+        row = self._unigrams * np.float32(level.backoffs[token])
         level.add(token, 1.0, row)
         return row
 
@@ -120,10 +124,11 @@ class _Lookup:
     """One level, for looking up single n-grams quickly."""
 
     def __init__(self, level: Level) -> None:
-        self.backoffs = level.backoffs
         self._tokens = level.tokens
         self._shares = level.shares
         # Single items of these come four times as fast as those of an array.
+        self.backoffs = level.backoffs.data
+        self._shares_view = level.shares.data
         self._tokens_view = np.ascontiguousarray(level.tokens).data
         self._starts = np.ascontiguousarray(level.starts).data
 
@@ -133,7 +138,11 @@ class _Lookup:
         place = bisect_left(self._tokens_view, token, self._starts[context], end)
         return place if place < end and self._tokens_view[place] == token else -1
 
-    def add(self, context: int, weight: float, row: Floats) -> None:
-        """Add the shares of a context's tokens to a row, (vocab_size,)."""
-        own = slice(self._starts[context], self._starts[context + 1])
-        row[self._tokens[own]] += self._shares[own] * np.float32(weight)
+    def add(self, context: int, weight: float, row: NDArray[np.floating[Any]]) -> None:
+        """Add the shares of a context's tokens, times a weight, to a row, (vocab_size,)."""
+        start, stop = self._starts[context], self._starts[context + 1]
+        if stop - start > _FEW:
+            row[self._tokens[start:stop]] += self._shares[start:stop] * np.float32(weight)
+            return
+        for place in range(start, stop):
+            row[self._tokens_view[place]] += weight * self._shares_view[place]

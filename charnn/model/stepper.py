@@ -120,13 +120,22 @@ class Stepper:
         Returns:
             Log-probabilities of what comes next in nats, (batch, vocab_size), and the new state.
         """
+        after = self._advance(tokens, state)
+        return self._log_probs(after[-1][0]), after
+
+    def step_probs(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
+        """The same with probabilities, for those who mix them."""
+        after = self._advance(tokens, state)
+        return self._probs(after[-1][0]), after
+
+    def _advance(self, tokens: Tokens, state: State) -> State:
         inputs = self._first_inputs(tokens)
         after: list[LayerState] = []
         for layer, before in zip(self._layers, state, strict=True):
             if after:
                 inputs = layer.project(after[-1][0])
             after.append(layer.advance(inputs, before))
-        return self._log_probs(after[-1][0]), tuple(after)
+        return tuple(after)
 
     def read(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
         """Read many tokens in one row.
@@ -164,12 +173,24 @@ class Stepper:
 
     def _log_probs(self, hidden: Floats) -> Floats:
         """Log-softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""
+        logits = self._logits(hidden)
+        logits -= np.log(np.add.reduce(np.exp(logits), axis=1, keepdims=True))
+        return logits
+
+    def _probs(self, hidden: Floats) -> Floats:
+        """Softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""
+        logits = self._logits(hidden)
+        probs: Floats = np.exp(logits, out=logits)
+        probs /= np.add.reduce(probs, axis=1, keepdims=True)
+        return probs
+
+    def _logits(self, hidden: Floats) -> Floats:
+        """The output, the largest of each row 0, (batch, vocab_size)."""
         if self._projection is not None:
             hidden = hidden @ self._projection
         logits: Floats = hidden @ self._output
         logits += self._output_bias
         logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
-        logits -= np.log(np.add.reduce(np.exp(logits), axis=1, keepdims=True))
         return logits
 
 

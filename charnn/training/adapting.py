@@ -57,9 +57,10 @@ def adapted_writer(
     weights = {name: t.cpu().numpy() for name, t in model.plain_parameters().items()}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise TextError("the network lost itself while it adapted: take another text")
-    expert: Expert = Stepper(model.shape, weights)
+    expert: Expert
+    expert = network = Stepper(model.shape, weights)
     counts = read_ngram(run, checkpoint) if with_ngram else None
     if counts is not None:
         counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
-        expert = Mixture(expert, NgramExpert(counts), ngram_weight(checkpoint))
+        expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
     return Writer(expert, tokenizer, checkpoint.note)
