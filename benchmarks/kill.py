@@ -31,8 +31,9 @@ from machine import heading
 
 from charnn.cli.main import run as run_command
 from charnn.errors import RunNotFoundError
+from charnn.records import Finished
 from charnn.runs.check import check_run
-from charnn.runs.layout import JOURNALS, NEW, SLOTS
+from charnn.runs.layout import EVENTS, JOURNALS, NEW, SLOTS
 from charnn.runs.run import Run
 from charnn.training import session
 
@@ -136,7 +137,7 @@ class Killer:
             self._longest *= PATIENCE if self._newest == before else 1.0
         elif code:
             sys.exit(f"a training ended with code {code} after {self.places.total()} kills")
-        else:
+        if code == 0 or _has_ended(path):
             _compare(_kept(path), self._wanted)
             shutil.rmtree(path)
             shutil.rmtree(self._folder / ".streams")
@@ -163,6 +164,12 @@ class Killer:
                 return f"{slot}/ between two renames"
         half = sorted(item.name for item in path.iterdir() if item.name.endswith(NEW))
         return f"a checkpoint, and {half[0]} half written" if half else "a checkpoint"
+
+
+def _has_ended(path: Path) -> bool:
+    """Whether a training had come to its end when its process was killed."""
+    records = list(Run(path).records(EVENTS)) if path.exists() else []
+    return bool(records) and isinstance(records[-1], Finished) and records[-1].reason == "done"
 
 
 def _finish(pid: int) -> int:
