@@ -151,7 +151,7 @@ def test_ctrl_c_ends_what_is_piped_in(talk: Talk, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Stepper, "step", interrupted)
+    monkeypatch.setattr(Stepper, "_advance", interrupted)
     said = talk("가", "나")
     assert said.code == 130
     assert said.out.startswith("가") and "나" not in said.out
