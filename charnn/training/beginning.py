@@ -14,6 +14,7 @@ from charnn.model.shapes import parameter_count
 from charnn.records import Event, Record, RunStarted
 from charnn.runs.run import Run
 from charnn.training.device import Device
+from charnn.training.evaluation import QUICK_TOKENS
 from charnn.training.faults import NoMemoryError, is_out_of_memory
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
@@ -65,8 +66,8 @@ def count_text(stream: TokenStream, recipe: Recipe) -> Ngram | None:
 
 
 def _yardstick(task: Task) -> float | None:
-    """What the n-gram model alone reaches on the validation part."""
-    held_out, tokenizer = task.stream.part("validation"), task.stream.tokenizer
+    """What the n-gram model alone reaches on what the curve is made of."""
+    held_out, tokenizer = task.stream.part("validation")[:QUICK_TOKENS], task.stream.tokenizer
     if task.counts is None or not len(held_out):
         return None
     nats = counted_nats(task.counts, held_out, tokenizer.boundary)

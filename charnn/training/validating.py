@@ -71,8 +71,8 @@ class Validator:
                 task.training_tokens, task.stream.tokenizer.vocab_size, task.recipe.ngram_order
             )
             self._unseen = counted_nats(ngram, tokens, boundary)
-        nats = token_nats(model, tokens, boundary, task.device, QUICK)
-        if nats is None:  # nobody asked it to stop
+        nats = token_nats(model, tokens, boundary, task.device, QUICK, self._go_on)
+        if nats is None:
             return self._state.progress.ngram_weight
         return fit_weight(-nats, -self._unseen)
 
