@@ -7,7 +7,6 @@ if they are still there.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,16 +14,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from charnn.corpus.stream import TokenStream, open_stream
-from charnn.errors import OptionError, RunDamagedError, RunError, StreamError
+from charnn.corpus.stream import TokenStream
+from charnn.errors import OptionError, RunDamagedError, RunError
 from charnn.generation.copies import Bits, CopyIndex, index_tokens
 from charnn.runs.files import is_there, memory_limit, read_file
 from charnn.runs.run import Run
+from charnn.runs.streams import kept_stream
 from charnn.runs.tensors import decode_tensors
 
 COPIES: Final = "copies.safetensors"
-STREAMS: Final = ".streams"
-_STREAM_KEY: Final = re.compile("[0-9a-f]{32}")
 
 
 def copies_of(stream: TokenStream, init_from: Run | None = None) -> tuple[CopyIndex, str | None]:
@@ -99,14 +97,10 @@ def _read(path: Path, text_sha256: str) -> CopyIndex:
 
 def _kept_stream(run: Run, corpus: Mapping[str, Any]) -> TokenStream | None:
     """The tokens of a run; None if they are gone, damaged or of another text."""
-    key = str(corpus.get("stream"))
-    if not _STREAM_KEY.fullmatch(key):  # the run may be a stranger's: only beside it is looked
+    stream = kept_stream(run.path.parent, str(corpus.get("stream")))
+    if stream is None or stream.text_sha256 != corpus.get("sha256"):
         return None
-    try:
-        stream = open_stream(run.path.parent / STREAMS / key)
-    except StreamError:
-        return None
-    return stream if stream.text_sha256 == corpus.get("sha256") else None
+    return stream
 
 
 def _checksum(text_sha256: str, tables: Sequence[Bits]) -> str:

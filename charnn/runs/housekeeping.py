@@ -5,7 +5,6 @@ Asking a person first is left to the command.
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,9 +15,8 @@ from charnn.runs.layout import NEW, OLD, belongs, is_leftover
 from charnn.runs.lock import holder, lock_run
 from charnn.runs.run import Run, check_free
 from charnn.runs.storage import flush_folder, remove, writing
+from charnn.runs.streams import STREAM_KEY, STREAMS
 
-STREAMS = ".streams"
-_STREAM_KEY = re.compile("[0-9a-f]{32}")
 _STALE_SECONDS = 3600.0
 """What nobody has written to for so long is not being written any more."""
 
@@ -173,7 +171,7 @@ def _streams(folder: Path, used: set[str], now: float) -> Iterator[Waste]:
     for path in _items(folder):
         if path.name in used or _age(path, now) <= _STALE_SECONDS:
             continue
-        if _STREAM_KEY.fullmatch(path.name):
+        if STREAM_KEY.fullmatch(path.name):
             yield Waste(path, size_of(path), "tokens no run uses")
         elif path.name.startswith("."):
             yield Waste(path, size_of(path), "tokens half written when a process died")

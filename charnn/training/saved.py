@@ -1,7 +1,6 @@
 """A run's text, tokens and options: how config.json keeps them, and how they are found again."""
 
 import datetime
-import re
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -9,22 +8,20 @@ from typing import Any
 
 from charnn._version import __version__
 from charnn.corpus.batches import Batches
-from charnn.corpus.stream import Progress, TokenStream, open_stream, prepare_stream
+from charnn.corpus.stream import Progress, TokenStream, prepare_stream
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.errors import OptionError, RunDamagedError, StreamError, TextError
+from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig
 from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
+from charnn.runs.streams import STREAMS, kept_stream
 from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
 from charnn.training.changed import looks_of
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
-
-STREAMS = ".streams"
-_STREAM_KEY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +97,7 @@ def find_stream(
                 "are gone: name the old text with --text FILE, or start a new run on the new one"
             )
 
-    stream = _kept_stream(run, config)
+    stream = kept_stream(run.path.parent, str(config.corpus.get("stream")))
     if stream is None:
         there = _saved_text(run, config, text)
         borrowed = run.tokenizer()
@@ -194,17 +191,6 @@ def _looks_of(paths: list[str]) -> str | None:
     try:
         return looks_of(paths)
     except TextError:  # gone since it was read
-        return None
-
-
-def _kept_stream(run: Run, config: RunConfig) -> TokenStream | None:
-    """The tokens that were kept; None if they are gone or damaged."""
-    key = str(config.corpus.get("stream"))
-    if not _STREAM_KEY.fullmatch(key):  # the run may be a stranger's: only beside it is looked
-        return None
-    try:
-        return open_stream(run.path.parent / STREAMS / key)
-    except StreamError:
         return None
 
 
