@@ -4,8 +4,8 @@ Fitting a plan into a number of minutes is left to planning.py.
 """
 
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, cast
 
 from charnn.errors import OptionError
 from charnn.training.options import Interval, TrainOptions
@@ -29,6 +29,8 @@ class Plan:
         patience: evaluations without a better one before training ends; None never ends early.
         seconds: the wall clock the plan was made for, if any.
         first_step: where the plan begins (more of a finished run begins behind its end).
+        revisions: (step, total_steps until then) for each time the plan was found too long or too
+            short for its seconds. What lies before a revision stays as it was.
     """
 
     total_steps: int
@@ -41,10 +43,28 @@ class Plan:
     patience: int | None = None
     seconds: float | None = None
     first_step: int = 0
+    revisions: tuple[tuple[int, int], ...] = ()
+
+    def revised(self, step: int, total_steps: int) -> "Plan":
+        """The plan with another end, from this step on."""
+        revisions = (*self.revisions, (step, self.total_steps))
+        return replace(self, total_steps=total_steps, revisions=revisions)
+
+    def decay_share(self, step: int) -> float:
+        """How much of the schedule behind the warm-up is over at a step, from 0 to 1.
+
+        A revision bends it: from there on the rest is spread over the steps that are left.
+        """
+        at, share = self.first_step + self.warmup_steps, 0.0
+        for until, total in (*self.revisions, (step, self.total_steps)):
+            if (stop := min(until, step)) > at:
+                share += (1 - share) * min(1.0, (stop - at) / max(1, total - at))
+                at = stop
+        return share
 
     def to_json(self) -> dict[str, Any]:
         """The plan as a JSON object."""
-        return asdict(self)
+        return asdict(self) | {"revisions": [list(pair) for pair in self.revisions]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Plan":
@@ -57,8 +77,10 @@ class Plan:
             values = {field.name: data[field.name] for field in fields(cls)}
         except KeyError as error:
             raise OptionError(f"plan is incomplete: {error}") from None
+        values["revisions"] = _revisions(values["revisions"])
         for name, value in values.items():
-            _check_planned(name, value)
+            if name != "revisions":
+                _check_planned(name, value)
         return cls(**values)
 
 
@@ -123,14 +145,28 @@ def learning_rate_at(step: int, recipe: Recipe, plan: Plan) -> float:
     done = step - plan.first_step
     if done < plan.warmup_steps:
         return recipe.learning_rate * (done + 1) / (plan.warmup_steps + 1)
-    length = max(1, plan.total_steps - plan.first_step - plan.warmup_steps)
-    share = min(1.0, (done - plan.warmup_steps) / length)
-    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * plan.decay_share(step)))
 
 
 def ema_decay_at(step: int, recipe: Recipe) -> float:
     """The decay of the weights' average after `step` updates: short at first, so it forgets."""
     return min(recipe.ema, (1 + step) / (10 + step))
+
+
+def _revisions(value: Any) -> tuple[tuple[int, int], ...]:
+    """Revisions as JSON has them, each in a list.
+
+    Raises:
+        OptionError: they are something else.
+    """
+    pairs = tuple(tuple(pair) if isinstance(pair, list) else () for pair in _listed(value))
+    if any(len(pair) != 2 or any(type(n) is not int or n < 1 for n in pair) for pair in pairs):
+        raise OptionError(f"plan: revisions must be pairs of whole numbers >= 1, got {value!r}")
+    return cast(tuple[tuple[int, int], ...], pairs)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _check_planned(name: str, value: Any) -> None:

@@ -22,6 +22,7 @@ _LEAST_STEPS = 12
 _MOST_STEPS = 1000
 _VALIDATION_SHARE = 0.03
 _PROBE_TOKENS = 512
+_SMALL_REVISION, _SMALL_SECONDS = 0.02, 1.0
 
 
 class Timing:
@@ -95,8 +96,8 @@ def plan_for_minutes(
             training waits for.
         steps_done: steps taken so far.
     """
-    left = timing.budget - timing.clock() - costs.of("final") - EXIT_SECONDS
-    left -= 2 * costs.of("save") + costs.of("sample")  # when the plan is fixed, and at the end
+    left = timing.budget - timing.clock() - reserved_seconds(costs)
+    left -= costs.of("save")  # when the plan is fixed
     most = _VALIDATION_SHARE * max(0.0, left) / max(1e-3, costs.of("validation"))
     validations = max(4, min(25, int(most)))
     left -= validations * costs.of("validation")
@@ -117,6 +118,65 @@ def plan_for_minutes(
         validations=validations,
         seconds=timing.budget,
     )
+
+
+def reserved_seconds(costs: Costs) -> float:
+    """What the end takes behind the last step."""
+    return costs.of("final") + costs.of("save") + costs.of("sample") + EXIT_SECONDS
+
+
+class Pace:
+    """Keeps a plan for minutes in step with the clock; another program may come or go.
+
+    It looks each time an eighth of the steps that were left is done, and goes by the time of these
+    steps. Not used when a run is resumed: it follows its plan.
+
+    Args:
+        plan: made for seconds, just fixed.
+        clock: seconds since the command began.
+        costs: what the tasks between steps took the last time; others keep it up to date.
+        step: where the training stands.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float], costs: Costs, step: int) -> None:
+        self._clock = clock
+        self._costs = costs
+        self._until = (plan.seconds or 0.0) - reserved_seconds(costs)
+        self._look_from(step, plan.total_steps)
+
+    def note(self, seconds: float) -> None:
+        """A step took so long."""
+        self._spent += seconds
+        self._steps += 1
+
+    def skip(self, seconds: float) -> None:
+        """Training was paused so long: that is no part of the minutes."""
+        self._until += seconds
+
+    def revise(self, plan: Plan, step: int) -> Plan | None:
+        """The plan to follow from this step on, or None to go on with this one."""
+        if step < self._look_at or plan.total_steps <= step or not self._steps:
+            return None
+        per_step = self._spent / self._steps + self._tasks_per_step(plan)
+        left = max(0.0, self._until - self._clock())
+        total = step + max(1, round(left / max(1e-9, per_step)))
+        small = max(_SMALL_REVISION * left, _SMALL_SECONDS)
+        if abs(total - plan.total_steps) * per_step < small:
+            total = plan.total_steps
+        self._look_from(step, total)
+        return None if total == plan.total_steps else plan.revised(step, total)
+
+    def _tasks_per_step(self, plan: Plan) -> float:
+        every = {
+            "validation": plan.validate_every,
+            "sample": plan.sample_every,
+            "copy": plan.save_every,
+        }
+        return sum(self._costs.of(task) / steps for task, steps in every.items())
+
+    def _look_from(self, step: int, total: int) -> None:
+        self._spent, self._steps = 0.0, 0
+        self._look_at = step + max(1, (total - step) // 8)
 
 
 def final_seconds(

@@ -20,7 +20,7 @@ from charnn.training.faults import ExplodedError, Faults, NoMemoryError, is_out_
 from charnn.training.feed import Feed
 from charnn.training.options import DEFAULT_MINUTES
 from charnn.training.plan import Plan, make_plan, planned_steps
-from charnn.training.planning import Timing, plan_for_minutes
+from charnn.training.planning import Pace, Timing, plan_for_minutes
 from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.state import TrainerState
 from charnn.training.task import Keeper, Task
@@ -57,6 +57,7 @@ class Trainer:
         self._keeper = keeper
         self._first_step = first_step
         self._is_new = state.progress.step == 0
+        self._pace: Pace | None = None  # where this training makes a plan for minutes
         stream, recipe = task.stream, task.recipe
         self._batches = Batches(
             task.training_tokens, recipe.batch_size, recipe.seq_len, stream.tokenizer.boundary
@@ -108,6 +109,7 @@ class Trainer:
             yield from self._fix_plan()
             yield from self._between.settle()  # a run resumed here does so too
         while not self._stopping():
+            yield from self._keep_pace()
             if self._has_plateaued():
                 return "plateau"
             if progress.step >= self._plan.total_steps:
@@ -128,7 +130,10 @@ class Trainer:
         return self._between.planned
 
     def _take_step(self) -> float:
-        return self._updates.take_step(self._between.rate_at(self._state.progress.step))
+        seconds = self._updates.take_step(self._between.rate_at(self._state.progress.step))
+        if self._pace:
+            self._pace.note(seconds)
+        return seconds
 
     def _stopping(self) -> bool:
         return self._task.control.stopping
@@ -139,9 +144,12 @@ class Trainer:
 
     def _wait_while_paused(self) -> Iterator[Record]:
         control = self._task.control
+        began = self._task.clock()
         while control.paused and control.wait_while_paused(_HEARTBEAT_SECONDS):
             yield Heartbeat(self._state.progress.step, True, self._teller.elapsed())
             yield from self._between.answer_request()
+        if self._pace:
+            self._pace.skip(self._task.clock() - began)
 
     # -- the plan ---------------------------------------------------------------------------
 
@@ -170,10 +178,20 @@ class Trainer:
             if self._stopping():
                 return
             self._between.plan = self._plan_for_minutes(timing)
+            step, costs = self._state.progress.step, self._between.costs
+            self._pace = Pace(self._plan, self._task.clock, costs, step)
         self._between.planned = True
         self._keeper.save_plan(self._plan)
         yield self._teller.note(self._plan_record())
         self._between.save_last()
+
+    def _keep_pace(self) -> Iterator[Record]:
+        """Give a plan for minutes another end, where the machine has become slower or faster."""
+        step = self._state.progress.step
+        if self._pace and (plan := self._pace.revise(self._plan, step)):
+            self._between.plan = plan
+            self._keeper.save_plan(plan)
+            yield self._teller.note(self._plan_record())
 
     def _plan_for_minutes(self, timing: Timing) -> Plan:
         task, costs = self._task, self._between.costs

@@ -86,7 +86,7 @@ class PlainView(View):
 
     def show(self, record: Record) -> None:
         """Write what there is to say about a record, if anything."""
-        self._report = self._report.update(record)
+        before, self._report = self._report, self._report.update(record)
         match record:
             case StepRecord():
                 self._show_step(record)
@@ -102,7 +102,8 @@ class PlainView(View):
                 self._steps = _StepMean(record.resumed_at)
                 self._head(_head_lines(record))
             case PlanFixed():
-                self._head([("plan", _plan_text(record))])
+                revised = before.plan is not None
+                self._head([("plan", _steps_text(record) if revised else _plan_text(record))])
             case Heartbeat():
                 self._show_heartbeat(record)
             case Finished():
@@ -250,6 +251,10 @@ def _plan_text(record: PlanFixed) -> str:
         f" of {record.batch_size} x {record.seq_len} tokens,"
         f" rate {figures.rate(record.learning_rate)}"
     )
+
+
+def _steps_text(record: PlanFixed) -> str:
+    return f"{_number(record.total_steps, 'step')} now, to end in time"
 
 
 def _event_text(record: Event) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +17,8 @@ from charnn.training import boundaries, planning, trainer, validating
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
 from charnn.training.options import TrainOptions
-from charnn.training.planning import Costs, Timing, final_seconds, plan_for_minutes
+from charnn.training.plan import make_plan
+from charnn.training.planning import Costs, Pace, Timing, final_seconds, plan_for_minutes
 from charnn.training.recipe import make_recipe, nominal_seconds_per_step
 from charnn.training.scores import Scores
 
@@ -137,6 +138,17 @@ class Machine:
         return (self.step + slow) * (1 + self.noise * self._draw.random())
 
 
+@dataclass
+class ChangingMachine(Machine):
+    """One whose steps take `factor` times as long from some second on."""
+
+    factor: float = 1.0
+    at: float = 0.0
+
+    def step_seconds(self) -> float:
+        return super().step_seconds() * (self.factor if self.now > self.at else 1.0)
+
+
 @pytest.fixture
 def simulate(make_task, make_state, keeper, monkeypatch):
     """Trains a plan for minutes on a machine; its seconds to the exit and the records come out."""
@@ -201,9 +213,46 @@ def test_minutes_are_the_wall_clock_of_the_whole_command(simulate, name):
         machine, minutes, temps=(0.5, 0.8, 1.0), sample_every="20s", save_every="30s"
     )
     assert abs(seconds - 60 * minutes) <= 0.03 * 60 * minutes
-    plan = next(record for record in records if isinstance(record, PlanFixed))
+    *_, plan = (record for record in records if isinstance(record, PlanFixed))
     assert records[-1].reason == "done"
     assert records[-1].step == plan.total_steps
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.5])
+def test_minutes_hold_where_the_machine_becomes_slower_or_faster(simulate, factor):
+    machine, minutes = MACHINES["laptop"]
+    changed = ChangingMachine(**asdict(machine), factor=factor, at=100.0)
+    seconds, records = simulate(changed, minutes, sample_every="20s", save_every="30s")
+    assert abs(seconds - 60 * minutes) <= 0.04 * 60 * minutes
+    first, *revised = (record for record in records if isinstance(record, PlanFixed))
+    assert revised
+    assert (revised[-1].total_steps < first.total_steps) == (factor > 1)
+    assert records[-1].step == revised[-1].total_steps
+    rates = [record.learning_rate for record in records if isinstance(record, StepRecord)]
+    assert rates[-1] < 0.01 * max(rates)  # whatever happens, the schedule comes to its end
+    decaying = rates[rates.index(max(rates)) :]
+    assert decaying == sorted(decaying, reverse=True)
+
+
+def test_a_pause_is_no_part_of_the_minutes():
+    now = SimpleNamespace(seconds=10.0)
+    plan = make_plan(OPTIONS, RECIPE, 10, 1000, 0.1, seconds=117.0)
+    costs = Costs({"final": 5.0 - planning.EXIT_SECONDS, "validation": 0.4})
+    pace = Pace(plan, lambda: now.seconds, costs, step=50)
+
+    def take(steps: int, seconds: float) -> None:
+        for _ in range(steps):
+            pace.note(seconds)
+        now.seconds += steps * seconds
+
+    take(300, 0.1)
+    now.seconds += 3600
+    pace.skip(3600.0)
+    assert pace.revise(plan, 350) is None
+    take(300, 0.2)
+    revised = pace.revise(plan, 650)
+    assert revised.total_steps == 650 + round((112 - 10 - 90) / (0.2 + 0.4 / 40))
+    assert revised.revisions == ((650, 1000),)
 
 
 @settings(max_examples=30)

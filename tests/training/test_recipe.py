@@ -1,5 +1,6 @@
 """Options, the recipe made of them, and the plan made of that."""
 
+import json
 import math
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
@@ -361,6 +362,10 @@ BROKEN_PLANS = [
     ({"patience": 1.5}, "plan: patience must be a whole number >= 0 or nothing, got 1.5"),
     ({"seconds": -1.0}, "plan: seconds must be a number >= 0 or nothing, got -1.0"),
     ({"seconds": math.nan}, "plan: seconds must be a number >= 0 or nothing, got nan"),
+    *(
+        ({"revisions": bad}, f"plan: revisions must be pairs of whole numbers >= 1, got {bad!r}")
+        for bad in ([[5]], [[5, 0]], [5, 6], "no", [[5, 6.0]], [["5", 6]])
+    ),
 ]
 
 
@@ -409,6 +414,24 @@ def test_no_step_of_the_schedule_is_a_jump(plan):
     falling = math.pi / 2 / (length - plan.warmup_steps)
     jumps = [abs(after - before) for before, after in pairwise(rates)]
     assert max(jumps) <= max(rising, falling) + 1e-12
+
+
+@given(PLANS, st.lists(st.tuples(st.floats(0.1, 0.9), st.floats(0.2, 3)), max_size=4))
+def test_a_revised_plan_keeps_what_was_and_comes_to_the_same_end(plan, changes):
+    recipe = recipe_for(TrainOptions(learning_rate=0.01))
+    for done, factor in changes:
+        left = plan.total_steps - plan.first_step - plan.warmup_steps
+        at = plan.total_steps - left + max(1, round(done * left))
+        assume(not plan.revisions or at > plan.revisions[-1][0])
+        revised = plan.revised(at, at + max(1, round(factor * (plan.total_steps - at))))
+        for step in range(plan.first_step, at + 1):
+            assert learning_rate_at(step, recipe, revised) == learning_rate_at(step, recipe, plan)
+        plan = Plan.from_json(json.loads(json.dumps(revised.to_json())))
+        assert plan == revised
+    steps = range(plan.first_step + plan.warmup_steps, plan.total_steps)
+    shares = [plan.decay_share(step) for step in steps]
+    assert shares == sorted(shares)
+    assert plan.decay_share(plan.total_steps) == pytest.approx(1)
 
 
 @given(st.integers(0, 10**9))

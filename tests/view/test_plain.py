@@ -2,11 +2,12 @@
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from charnn.records import Event, Heartbeat, Preparing, Sample, StepRecord, Validation
+from charnn.records import Event, Heartbeat, PlanFixed, Preparing, Sample, StepRecord, Validation
 from charnn.view.display_text import cell_width
 from charnn.view.plain import PlainView
 
@@ -134,3 +135,10 @@ def test_a_stream_that_is_gone_does_not_end_the_training(error):
     assert stream.writes == 1
     view.close()
     view.close()
+
+
+def test_a_plan_that_was_revised_is_told_in_a_few_words():
+    plan = PlanFixed(4000, 100, 16, 64, 7e-3, 200, 160, 500, 500, seconds=300.0)
+    first, second = lines_of([plan, replace(plan, total_steps=1)])
+    assert "4,000 steps in 5:00" in first
+    assert second == "   plan  1 step now, to end in time"
