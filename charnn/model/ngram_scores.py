@@ -14,6 +14,9 @@ Tokens = NDArray[np.integer[Any]]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+NEW_COUNT = 2
+"""How much a token counts that is met while reading: what a text repeats, it repeats soon."""
+
 
 def score_frozen(ngram: Ngram, before: Tokens, tokens: Tokens) -> Floats:
     """Log-probabilities of a text under counts that stay as they are.
@@ -41,6 +44,7 @@ def score_frozen(ngram: Ngram, before: Tokens, tokens: Tokens) -> Floats:
 def score_adaptive(ngram: Ngram, before: Tokens, tokens: Tokens) -> Floats:
     """Log-probabilities of a text where each token is counted as soon as it is predicted.
 
+    It counts NEW_COUNT times: what was read lately says more of what comes than what was read once.
     Discounts stay those of the model. Nothing is predicted from a count that was not there yet.
 
     Args:
@@ -65,8 +69,9 @@ def score_adaptive(ngram: Ngram, before: Tokens, tokens: Tokens) -> Floats:
         contexts = nodes[length - 1][starts] if length > 1 else np.zeros(len(starts), np.int64)
         counted = np.ones(len(starts), bool)
         if length < ngram.order:
-            # A shorter n-gram counts what stands before it: only a longer one never met adds.
-            counted = np.zeros(len(starts), bool)
+            # A shorter n-gram counts what stands before it: only a longer one never met adds, and
+            # the nothing before the beginning, which is a token of its own.
+            counted = starts == 0
             longer = starts >= 1
             wider = nodes[length + 1][starts[longer] - 1]
             counted[longer] = first_met(wider, ngram.levels[length].size)
@@ -79,8 +84,8 @@ def _blend(
     level: Level, grams: Integers, contexts: Integers, counted: NDArray[np.bool_], shorter: Floats
 ) -> Floats:
     """Probabilities at one level from those one token shorter, with counts of each moment."""
-    counts = _known(level.counts, grams) + _sum_before(grams, counted)
-    totals = _known(level.totals, contexts) + _sum_before(contexts, counted)
+    counts = _known(level.counts, grams) + NEW_COUNT * _sum_before(grams, counted)
+    totals = _known(level.totals, contexts) + NEW_COUNT * _sum_before(contexts, counted)
     left = np.zeros(len(grams))
     for number, held in enumerate(_held(level, contexts, counts, counted), 1):
         left += level.discounts[number] * held
@@ -95,11 +100,11 @@ def _held(
 ) -> list[Integers]:
     """How many tokens stand behind each context with count 1, 2, and 3 or more, at each moment."""
     held = []
+    before, after = np.minimum(counts, 3), np.minimum(counts + NEW_COUNT, 3)
     for number in (1, 2, 3):
-        kept = (level.counts == number) if number < 3 else (level.counts >= 3)
-        comes = (counted & (counts == number - 1)).astype(np.int64)
-        goes = (counted & (counts == number)).astype(np.int64) if number < 3 else 0
-        held.append(_known(level.sums(kept), contexts) + _sum_before(contexts, comes - goes))
+        kept = np.minimum(level.counts, 3) == number
+        change = counted * ((after == number).astype(np.int64) - (before == number))
+        held.append(_known(level.sums(kept), contexts) + _sum_before(contexts, change))
     return held
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charnn.errors import RunDamagedError
 from charnn.model.ngram import Level, Ngram, count_ngrams
 from charnn.model.ngram_expert import NgramExpert
-from charnn.model.ngram_scores import score_adaptive, score_frozen
+from charnn.model.ngram_scores import NEW_COUNT, score_adaptive, score_frozen
 
 V = 6
 texts = st.lists(st.integers(0, V - 1), min_size=1, max_size=80).map(np.array)
@@ -71,9 +71,14 @@ def test_adaptive_scores_count_each_token_once_it_was_predicted(text, read, orde
     ngram = count_ngrams(text, V, order)
     scores = score_adaptive(ngram, text, read)
     whole = np.concatenate([text, read]).tolist()
+    known = slow_counts(text.tolist(), order)
     for i, score in enumerate(scores):
         seen = whole[: len(text) + i]
         counts = slow_counts(seen, order)
+        for length, grams in counts.items():
+            for gram in grams:
+                before = known[length].get(gram, 0)
+                grams[gram] = before + NEW_COUNT * (grams[gram] - before)
         expected = slow_log_prob(counts, ngram, seen, whole[len(seen)])
         assert score == pytest.approx(expected, rel=1e-6)
 
