@@ -84,6 +84,7 @@ _WITH_RESUME = {
 @click.option("--layer-dropout", type=float, metavar="F", help="Units between layers.")
 @click.option("--output-dropout", type=float, metavar="F", help="Units of the last layer.")
 @click.option("--state-dropout", type=float, metavar="F", help="The recurrent state; slower.")
+@click.option("--weight-dropout", type=float, metavar="F", help="Recurrent weights.")
 @click.option("--batch-size", type=int, metavar="N", help="Parallel rows of text.")
 @click.option("--seq-len", type=int, metavar="N", help="Tokens a window of truncated BPTT.")
 @click.option("--learning-rate", type=float, metavar="F", help="The peak of the schedule.")

@@ -8,7 +8,7 @@ weights are those of `shapes.py`; the same equations in NumPy are in `stepper.py
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from charnn.model.shapes import ModelShape
 
 State = tuple[tuple[Tensor, ...], ...]
 """One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
+
+LayerWeights = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Of a recurrent layer: input weights, recurrent weights, input bias, recurrent bias."""
 
 _MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -39,8 +42,10 @@ class Dropout:
         layer: units between layers.
         output: units of the last layer.
         state: units of the carried h (takes a slower step-by-step loop).
+        weight: weights of the recurrent matrices, in steps of 1/256.
 
-    Source: Gal & Ghahramani 2016, arXiv:1512.05287.
+    Source: Gal & Ghahramani 2016, arXiv:1512.05287; weights: Wan et al. 2013 (DropConnect), in
+    recurrent layers Merity et al. 2018, arXiv:1708.02182.
 
     Raises:
         OptionError: a share is outside [0, 1).
@@ -51,6 +56,7 @@ class Dropout:
     layer: float = 0.0
     output: float = 0.0
     state: float = 0.0
+    weight: float = 0.0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -186,8 +192,12 @@ class LanguageModel(nn.Module):
     def _run_layer(
         self, layer: nn.Module, x: Tensor, start: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if self.training and self.dropout.state > 0:
-            return _run_steps(layer, x, start, self.dropout.state)
+        drop = self.dropout
+        if self.training and (drop.state > 0 or drop.weight > 0):
+            weights = layer_weights(layer, drop.weight)
+            if drop.state > 0:
+                return _run_steps(type(layer), x, start, weights, drop.state)
+            return _run_at_once(type(layer), x, start, weights)
         if self.shape.cell == "lstm":
             x, (h, c) = layer(x, (start[0].unsqueeze(0), start[1].unsqueeze(0)))
             return x, (h[0], c[0])
@@ -205,10 +215,30 @@ class _Output(nn.Module):
         self.bias = nn.Parameter(torch.empty(shape.vocab_size))
 
 
-def layer_weights(layer: nn.Module) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias."""
+def layer_weights(layer: nn.Module, share: float = 0.0) -> LayerWeights:
+    """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias.
+
+    Args:
+        layer: of torch, a single one.
+        share: of the recurrent weights to drop.
+    """
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    return cast(tuple[Tensor, Tensor, Tensor, Tensor], tuple(getattr(layer, n) for n in names))
+    from_input, recurrent, *biases = (cast(Tensor, getattr(layer, name)) for name in names)
+    if share > 0:
+        recurrent = _drop_weights(recurrent, share)
+    return from_input, recurrent, biases[0], biases[1]
+
+
+def _drop_weights(weight: Tensor, share: float) -> Tensor:
+    """Some weights set to zero, the others grown; a matrix of the same shape.
+
+    Eight random bytes come from one draw: a draw for each weight would take a tenth of the step.
+    """
+    count, dropped = weight.numel(), max(1, round(256 * share))
+    draws = torch.empty(-(-count // 8), dtype=torch.int64, device=weight.device)
+    draws.random_(-(2**63), None)
+    kept = draws.view(torch.uint8)[:count].view_as(weight) >= dropped
+    return weight * kept.to(weight.dtype).mul_(256 / (256 - dropped))
 
 
 def _copy(parameter: Tensor, value: Tensor, name: str) -> None:
@@ -222,16 +252,33 @@ def _mask(like: Tensor, share: float, size: Sequence[int]) -> Tensor:
     return like.new_empty(size).bernoulli_(1 - share).div_(1 - share)
 
 
+def _run_at_once(
+    kind: type[nn.Module], x: Tensor, start: tuple[Tensor, ...], weights: LayerWeights
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The layer by torch's own kernel, with weights that are not the module's."""
+    held = [part.unsqueeze(0) for part in start]
+    settings = (list(weights), True, 1, 0.0, True, False, False)
+    if kind is nn.LSTM:
+        x, h, c = torch.lstm(x, held, *settings)
+        return x, (h[0], c[0])
+    x, h = _KERNELS[kind](x, held[0], *settings)
+    return x, (h[0],)
+
+
 def _run_steps(
-    layer: nn.Module, x: Tensor, start: tuple[Tensor, ...], share: float
+    kind: type[nn.Module],
+    x: Tensor,
+    start: tuple[Tensor, ...],
+    weights: LayerWeights,
+    share: float,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The layer step by step with one dropout mask a window on the recurrent h.
 
     Source: Gal & Ghahramani 2016, arXiv:1512.05287.
     """
-    step = _STEPS[type(layer)]
+    step = _STEPS[kind]
     mask = _mask(start[0], share, start[0].shape)
-    input_weight, recurrent_weight, input_bias, recurrent_bias = layer_weights(layer)
+    input_weight, recurrent_weight, input_bias, recurrent_bias = weights
     outputs, state = [], start
     for gates in F.linear(x, input_weight, input_bias).unbind(0):
         recurrent = F.linear(state[0] * mask, recurrent_weight, recurrent_bias)
@@ -258,7 +305,8 @@ def _rnn_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, 
     return ((x + r).tanh(),)
 
 
-_STEPS = {nn.LSTM: _lstm_step, nn.GRU: _gru_step, nn.RNN: _rnn_step}
+_KERNELS: dict[type[nn.Module], Any] = {nn.GRU: torch.gru, nn.RNN: torch.rnn_tanh}
+_STEPS: dict[type[nn.Module], Any] = {nn.LSTM: _lstm_step, nn.GRU: _gru_step, nn.RNN: _rnn_step}
 
 
 @torch.no_grad()

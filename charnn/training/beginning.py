@@ -33,18 +33,11 @@ def new_state(
     """
     torch.manual_seed(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
-    dropout = Dropout(
-        token=recipe.token_dropout,
-        input=recipe.input_dropout,
-        layer=recipe.layer_dropout,
-        output=recipe.output_dropout,
-        state=recipe.state_dropout,
-    )
     shape = recipe.shape(stream.tokenizer.vocab_size)
     try:
         texts = [token.text for token in stream.tokenizer.vocabulary]
         spelling = spell_syllables(texts) if recipe.composed else None
-        model = LanguageModel(shape, dropout, generator, spelling)
+        model = LanguageModel(shape, dropout_of(recipe), generator, spelling)
         model.set_output_bias(_token_frequencies(stream))
         return TrainerState(model.to(device.torch_device), recipe, recipe.batch_size)
     except (RuntimeError, MemoryError) as error:
@@ -54,6 +47,18 @@ def new_state(
         f"there is not enough memory for a network of {parameter_count(shape):,} numbers: make it "
         "smaller with --size, --hidden or --layers",
         early=False,
+    )
+
+
+def dropout_of(recipe: Recipe) -> Dropout:
+    """What a recipe drops."""
+    return Dropout(
+        token=recipe.token_dropout,
+        input=recipe.input_dropout,
+        layer=recipe.layer_dropout,
+        output=recipe.output_dropout,
+        state=recipe.state_dropout,
+        weight=recipe.weight_dropout,
     )
 
 

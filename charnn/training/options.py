@@ -15,6 +15,7 @@ OPTIMIZERS = ("adamw", "adagrad", "sgd")
 DEFAULT_MINUTES = 10.0
 
 _DROPOUTS = ("input_dropout", "layer_dropout", "output_dropout", "state_dropout")
+_OTHER_DROPOUTS = ("token_dropout", "weight_dropout")
 _COUNTS = (
     *("vocab_size", "layers", "hidden", "embedding", "steps"),
     *("batch_size", "seq_len", "sample_length", "threads"),
@@ -80,6 +81,7 @@ class TrainOptions:
     layer_dropout: float | None = None
     output_dropout: float | None = None
     state_dropout: float | None = None
+    weight_dropout: float | None = None
     minutes: float | None = None
     epochs: float | None = None
     steps: int | None = None
@@ -114,7 +116,7 @@ class TrainOptions:
         for name in ("minutes", "epochs", "learning_rate", "grad_clip"):
             _above(name, getattr(self, name), 0)
         _at_least("weight_decay", self.weight_decay, 0)
-        for name in ("dropout", "token_dropout", "ngram_weight", *_DROPOUTS):
+        for name in ("dropout", *_OTHER_DROPOUTS, "ngram_weight", *_DROPOUTS):
             _share(name, getattr(self, name))
         split_text(0, self.val_fraction, self.test_fraction)
         budgets = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]

@@ -12,11 +12,19 @@ from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 
-FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
+FLOPS = {"cpu": 2.5e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
 """Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain less than 0.2 %."""
+
+_SMALL_VOCABULARY = 512
+"""Up to so many tokens an embedding is small and the output has weights of its own: half the work
+of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
+
+_TOKEN_SHARE, _LAYER_SHARE, _WEIGHT_SHARE = 0.16, 0.6, 0.6
+"""Of tokens, between layers and of recurrent weights: beside the share dropped at the output."""
+_LEAST_TO_DROP = 0.1
 
 _LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 20_000
 
@@ -65,6 +73,7 @@ class Recipe:
     layer_dropout: float
     output_dropout: float
     state_dropout: float
+    weight_dropout: float
     ngram_order: int
     ngram_weight: float
     weight_tokens: int
@@ -95,20 +104,21 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
     size = _auto_size(tokens, device) if options.size == "auto" else options.size
     hidden = options.hidden or _HIDDEN[size]
     layers = options.layers or _LAYERS[size]
-    embedding = options.embedding or hidden
+    tied = vocab_size > _SMALL_VOCABULARY
+    embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
     cell = options.cell or "lstm"
-    shape = ModelShape(vocab_size, embedding, hidden, layers, cell)
+    shape = ModelShape(vocab_size, embedding, hidden, layers, cell, tied)
     batch_size = options.batch_size or _batch_size(tokens, device)
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
     epochs = _expected_tokens(options, shape, device, tokens) / max(1, tokens)
-    drop = _dropout_for(epochs)
+    drop = _dropout_for(epochs, parameter_count(shape) / max(1, tokens))
     everywhere = options.dropout
     return Recipe(
         cell=cell,
         num_layers=layers,
         hidden_size=hidden,
         embedding_size=embedding,
-        tied=True,
+        tied=tied,
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=_or(options.learning_rate, _learning_rate(hidden, layers, cell)),
@@ -119,11 +129,12 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
         grad_clip=_or(options.grad_clip, 1.0),
         ema=0.998,
         composed=True,
-        token_dropout=_or(options.token_dropout, 0.16 * drop),
+        token_dropout=_or(options.token_dropout, _TOKEN_SHARE * drop),
         input_dropout=_or(options.input_dropout, everywhere, 0.0),
-        layer_dropout=_or(options.layer_dropout, everywhere, 0.6 * drop),
+        layer_dropout=_or(options.layer_dropout, everywhere, _LAYER_SHARE * drop),
         output_dropout=_or(options.output_dropout, everywhere, drop),
         state_dropout=_or(options.state_dropout, 0.0),
+        weight_dropout=_or(options.weight_dropout, _weight_dropout_for(drop)),
         **_ngram_choices(options, tokens),
     )
 
@@ -157,6 +168,7 @@ def _classic(options: TrainOptions) -> Recipe:
         layer_dropout=_or(options.layer_dropout, options.dropout, 0.0),
         output_dropout=_or(options.output_dropout, options.dropout, 0.0),
         state_dropout=_or(options.state_dropout, 0.0),
+        weight_dropout=_or(options.weight_dropout, 0.0),
         ngram_order=_NGRAM_ORDERS[options.tokenizer],
         ngram_weight=0.0,
         weight_tokens=0,
@@ -200,13 +212,23 @@ def _batch_size(tokens: int, device: str) -> int:
 
 
 def _learning_rate(hidden: int, layers: int, cell: str) -> float:
-    base = {"lstm": 7e-3, "gru": 5e-3, "rnn": 2e-3}[cell]
+    base = {"lstm": 8e-3, "gru": 5e-3, "rnn": 2e-3}[cell]
     return base * math.sqrt(512 / max(512, hidden)) / math.sqrt(layers)
 
 
-def _dropout_for(epochs: float) -> float:
-    """Output dropout by how often the text is read: none for one pass, at most 0.6."""
-    return round(min(0.6, max(0.0, 0.14 * math.log2(max(1.0, epochs)))), 3)
+def _dropout_for(epochs: float, parameters_per_token: float) -> float:
+    """Output dropout by how often the text is read and how much of it the weights could hold.
+
+    None for a few passes (five where there are as many tokens as weights, two where there are ten
+    times as many weights), then more with every doubling, at most 0.6.
+    """
+    free = 4.8 * max(1.0, parameters_per_token) ** -0.34
+    return round(min(0.6, max(0.0, 0.15 * math.log2(max(1.0, epochs / free)))), 3)
+
+
+def _weight_dropout_for(drop: float) -> float:
+    """Of recurrent weights: so little that it is not worth its time is nothing."""
+    return _WEIGHT_SHARE * drop if drop >= _LEAST_TO_DROP else 0.0
 
 
 def _ngram_choices(options: TrainOptions, tokens: int) -> dict[str, Any]:

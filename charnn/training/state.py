@@ -4,8 +4,6 @@ What is restored continues bit for bit (same device, same thread count): weights
 average, optimiser, random generators, carried state, running sums, best-so-far.
 """
 
-import math
-from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -15,131 +13,12 @@ from torch import Tensor
 
 from charnn.errors import RunDamagedError
 from charnn.model.language_model import LanguageModel, State
+from charnn.training.progress import Progress
 from charnn.training.recipe import Recipe
 
 Arrays = dict[str, NDArray[Any]]
 _RAW = "weights."
-LOWERED_BY_A_DROP = 0.9
-"""What a dropped step multiplies the learning rate by, from there on."""
-REWARM_STEPS = 50
-"""Steps in which the learning rate rises again after going back to the best weights."""
-
-
-@dataclass
-class Progress:
-    """The scalar part of the state.
-
-    Attributes:
-        step: updates made.
-        settled: tasks already done at this step boundary ("step", "validation", "sample", "save").
-        elapsed: seconds of training before this session.
-        best_bits_per_char: of the best validation so far; None before the first.
-        best_step: when that was.
-        validations_since_best: how long ago, counted in validations.
-        dropped: steps that were dropped for a loss or gradient that is not finite.
-        dropped_in_a_row: how many of them since the last step that was none of them.
-        rate_factor: what the plan's learning rate is multiplied by; every fault lowers it.
-        restores: how often training went back to the best weights.
-        restored_at: the step at which it did so last; None if it never did.
-        ngram_weight: of the n-gram model beside the weights of the last validation.
-        best_ngram_weight: beside the best ones.
-        tokens, nats, grad_norm, updates, seconds: sums since the last step record.
-    """
-
-    step: int = 0
-    settled: list[str] = field(default_factory=list)
-    elapsed: float = 0.0
-    best_bits_per_char: float | None = None
-    best_step: int | None = None
-    validations_since_best: int = 0
-    dropped: int = 0
-    dropped_in_a_row: int = 0
-    rate_factor: float = 1.0
-    restores: int = 0
-    restored_at: int | None = None
-    ngram_weight: float = 0.0
-    best_ngram_weight: float = 0.0
-    tokens: int = 0
-    nats: float = 0.0
-    grad_norm: float = 0.0
-    updates: int = 0
-    seconds: float = 0.0
-
-    def start_sums(self) -> None:
-        """Begin the sums of the next step record."""
-        self.tokens, self.updates = 0, 0
-        self.nats, self.grad_norm, self.seconds = 0.0, 0.0, 0.0
-
-    def note_dropped(self) -> None:
-        """A step was dropped: the rate is a little too high for what the text holds there."""
-        self.dropped += 1
-        self.dropped_in_a_row += 1
-        self.rate_factor *= LOWERED_BY_A_DROP
-
-    def note_restored(self) -> None:
-        """Training begins again from the best weights, each time more carefully."""
-        self.restores += 1
-        self.restored_at = self.step
-        self.rate_factor *= 0.5**self.restores
-        self.dropped_in_a_row = 0
-        self.start_sums()
-
-    def begin_more(self) -> None:
-        """Another plan begins behind the end of one: what belonged to that is forgotten."""
-        self.validations_since_best = 0
-        self.restores, self.restored_at = 0, None
-        self.dropped_in_a_row = 0
-        self.start_sums()
-
-    def rate_share(self, step: int) -> float:
-        """The share of the plan's learning rate that step number `step` takes."""
-        if self.restored_at is None:
-            return self.rate_factor
-        return self.rate_factor * min(1.0, (step - self.restored_at + 1) / REWARM_STEPS)
-
-    def note_validation(self, bits_per_char: float) -> bool:
-        """Take a validation at this step into account; whether it is the best so far."""
-        best = math.inf if self.best_bits_per_char is None else self.best_bits_per_char
-        if not bits_per_char < best:  # also where it is not a number
-            self.validations_since_best += 1
-            return False
-        self.best_bits_per_char, self.best_step = bits_per_char, self.step
-        self.best_ngram_weight = self.ngram_weight
-        self.validations_since_best = 0
-        return True
-
-    def to_json(self) -> dict[str, Any]:
-        """The sums and counters as a JSON object; floats survive it exactly."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Progress":
-        """What `to_json` made.
-
-        Raises:
-            RunDamagedError: a field is missing or of another kind.
-        """
-        try:
-            values = {field.name: data[field.name] for field in fields(cls)}
-        except KeyError as error:
-            raise RunDamagedError(f"the saved training state is incomplete: {error}") from None
-        for name, value in values.items():
-            if not _is_progress(name, value):
-                raise RunDamagedError(f"the saved training state has {name} {value!r}")
-        return cls(**values)
-
-
-def _is_progress(name: str, value: Any) -> bool:
-    """Whether a field of the progress may have this value."""
-    if name == "settled":
-        return isinstance(value, list) and all(isinstance(task, str) for task in value)
-    if name in ("best_bits_per_char", "best_step", "restored_at") and value is None:
-        return True
-    floats = (
-        *("elapsed", "best_bits_per_char", "rate_factor", "nats", "grad_norm", "seconds"),
-        *("ngram_weight", "best_ngram_weight"),
-    )
-    return (type(value) is int and value >= 0) or (type(value) is float and name in floats)
+_BETAS = (0.9, 0.99)  # horizons of AdamW's means of gradients and of their squares
 
 
 class TrainerState:
@@ -158,20 +37,28 @@ class TrainerState:
         self.carried: State = model.initial_state(batch_size)
         self.progress = Progress(ngram_weight=recipe.ngram_weight)
 
-    def weights(self, *, averaged: bool) -> Arrays:
-        """The weights as float32 arrays; the averaged ones are those a run writes with."""
-        model = self.averaged if averaged else self.model
-        return {name: _to_numpy(tensor) for name, tensor in model.plain_parameters().items()}
+    def weights(self, *, averaged: bool, copy: bool = True) -> Arrays:
+        """The weights as float32 arrays; the averaged ones are those a run writes with.
 
-    def arrays(self) -> Arrays:
-        """Everything but the averaged weights and the progress, by name."""
-        arrays = {f"optimizer.{key}": _to_numpy(t) for key, t in self._optimizer_tensors().items()}
+        Args:
+            averaged: which ones.
+            copy: whether the arrays stay as they are when training goes on.
+        """
+        model = self.averaged if averaged else self.model
+        return {name: _to_numpy(tensor, copy) for name, tensor in model.plain_parameters().items()}
+
+    def arrays(self, *, copy: bool = True) -> Arrays:
+        """Everything but the averaged weights and the progress, by name.
+
+        Args:
+            copy: whether the arrays stay as they are when training goes on.
+        """
+        tensors = {f"optimizer.{key}": t for key, t in self._optimizer_tensors().items()}
         if self.averaged is not self.model:
-            own = self.model.named_parameters()
-            arrays.update({f"{_RAW}{name}": _to_numpy(parameter) for name, parameter in own})
+            tensors |= {f"{_RAW}{name}": p for name, p in self.model.named_parameters()}
         for index, layer in enumerate(self.carried):
-            for part, tensor in enumerate(layer):
-                arrays[f"carried.{index}.{part}"] = _to_numpy(tensor)
+            tensors |= {f"carried.{index}.{part}": tensor for part, tensor in enumerate(layer)}
+        arrays = {name: _to_numpy(tensor, copy) for name, tensor in tensors.items()}
         arrays["random.cpu"] = torch.get_rng_state().numpy()
         if self._is_on("cuda"):
             arrays["random.cuda"] = torch.cuda.get_rng_state().numpy()
@@ -181,10 +68,12 @@ class TrainerState:
         """Root mean square of each saved weight's gradient lately; empty if nobody kept count."""
         roots = {}
         for name, parameter in self.model.named_parameters():
-            squares = self.optimizer.state.get(parameter, {}).get("exp_avg_sq")
-            if squares is None:
+            kept = self.optimizer.state.get(parameter, {})
+            if "exp_avg_sq" not in kept or not kept["step"]:
                 return {}
-            roots[name] = _to_numpy(squares.sqrt())
+            # Adam's mean begins at zero: after t steps all of its weights are 1 - beta ** t
+            whole = 1 - _BETAS[1] ** float(kept["step"])
+            roots[name] = _to_numpy((kept["exp_avg_sq"] / whole).sqrt())
         roots.pop("embedding.parts", None)
         return roots
 
@@ -313,15 +202,16 @@ def make_optimizer(model: LanguageModel, recipe: Recipe) -> torch.optim.Optimize
         return torch.optim.Adagrad(groups, lr=recipe.learning_rate, eps=1e-8)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=recipe.learning_rate)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.99), fused=True)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=_BETAS, fused=True)
 
 
-def _to_numpy(tensor: Tensor) -> NDArray[Any]:
-    """A copy as float32 where it is floating point (bfloat16 fits exactly), else as it is."""
+def _to_numpy(tensor: Tensor, copy: bool = True) -> NDArray[Any]:
+    """As float32 where it is floating point (bfloat16 fits exactly), else as it is."""
     tensor = tensor.detach()
     if tensor.is_floating_point():
         tensor = tensor.float()
-    return np.array(tensor.cpu().numpy())
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return np.array(array) if copy else array
 
 
 def _from_numpy(array: NDArray[Any], like: Tensor) -> Tensor:

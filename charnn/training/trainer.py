@@ -15,6 +15,7 @@ import torch
 
 from charnn.corpus.batches import Batches
 from charnn.records import Finished, Heartbeat, PlanFixed, Record
+from charnn.text.shell import quoted
 from charnn.training.boundaries import Boundaries
 from charnn.training.faults import ExplodedError, Faults, NoMemoryError, is_out_of_memory
 from charnn.training.feed import Feed
@@ -288,7 +289,7 @@ class Trainer:
                 if not is_out_of_memory(error):
                     raise
             yield from self._teller.outcomes()
-        name = Path(self._task.path).name
+        name = quoted(Path(self._task.path).name)
         raise NoMemoryError(
             f"memory ran out at step {step:,}, the newest checkpoint is kept: close other "
             f"programs and go on with 'charnn train --resume {name}', or begin a new run from it "

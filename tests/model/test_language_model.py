@@ -26,7 +26,7 @@ SHAPES = {
     f"{cell}-{layers}-{name}": ModelShape(VOCAB_SIZE, size, HIDDEN, layers, cell, tied)
     for cell, layers, (name, (size, tied)) in itertools.product(CELLS, (1, 2), OUTPUTS.items())
 }
-NAMES = ["token", "input", "layer", "output", "state"]
+NAMES = ["token", "input", "layer", "output", "state", "weight"]
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +272,45 @@ def test_state_dropout_is_one_mask_a_window_on_what_the_gates_see(cell):
         state = step(x @ w_x.T + b_x, (state[0] * mask) @ w_h.T + b_h, *state)
         outputs.append(model.logits(state[0]))
     assert_close(run(model), [torch.stack(outputs), *state])
+
+
+def test_weight_dropout_is_one_mask_a_window_on_the_recurrent_matrix(cell):
+    """Against the layer itself, given the weights that are left."""
+    model = make_model(SHAPES[f"{cell}-2-tied"], weight=0.4)
+    torch.manual_seed(0)
+    left = [layer_weights(layer, 0.4)[1].detach() for layer in model.layers]
+    torch.manual_seed(0)
+    dropped = run(model)
+    for layer, weight in zip(model.layers, left, strict=True):
+        ratios = (weight / layer.weight_hh_l0.detach()).flatten()
+        grown = ratios[ratios != 0]
+        assert 0 < len(grown) < len(ratios)
+        assert_close([grown], [torch.full_like(grown, 256 / (256 - 102))])
+        layer.weight_hh_l0.data.copy_(weight)
+    model.dropout = Dropout()
+    assert_close(dropped, run(model))
+
+
+def test_weights_are_dropped_by_their_share():
+    layer = torch.nn.LSTM(3, 200)
+    for share in (0.001, 0.1, 0.5, 0.9):
+        left = layer_weights(layer, share)[1].detach()
+        expected = max(1, round(256 * share)) / 256
+        assert float((left == 0).float().mean()) == pytest.approx(expected, abs=0.005)
+        assert float(left.mean()) == pytest.approx(
+            float(layer.weight_hh_l0.detach().mean()), abs=0.002
+        )
+
+
+def test_weights_and_state_are_dropped_together(cell, monkeypatch):
+    """The state's mask is drawn behind that of the weights; with all units kept they are alone."""
+    model = make_model(SHAPES[f"{cell}-1-tied"], weight=0.3)
+    weights_alone = run(model)
+    model.dropout = Dropout(weight=0.3, state=1e-12)
+    assert_close(run(model), weights_alone)
+    model.dropout = Dropout(weight=0.3, state=0.5)
+    with pytest.raises(AssertionError):
+        assert_close(run(model), weights_alone)
 
 
 def test_token_dropout_hides_whole_tokens():

@@ -1,6 +1,5 @@
 """Trainings that take a fraction of a second, and what it takes to look into them."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 import torch
 
 import charnn
-from charnn.corpus.stream import TokenStream, prepare_stream
+from charnn.corpus.preparing import prepare_stream
+from charnn.corpus.stream import TokenStream
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.records import Control, Record
 from charnn.text.reading import open_texts
@@ -47,17 +47,14 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where the system has such a disk: these tests save all the time."""
-    memory = "/dev/shm"
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
+def tmp_path(memory_path: Path) -> Path:
+    """A folder in memory: these tests save all the time."""
+    return memory_path
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def flushed(no_waiting: None) -> None:
     """No test waits for the disk; tests/runs sees to it that everything is flushed."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session")
@@ -142,6 +139,7 @@ def make_state() -> Callable[..., TrainerState]:
             recipe.layer_dropout,
             recipe.output_dropout,
             recipe.state_dropout,
+            recipe.weight_dropout,
         )
         shape = recipe.shape(task.stream.tokenizer.vocab_size)
         generator = torch.Generator().manual_seed(seed)

@@ -235,10 +235,10 @@ def test_a_folder_that_becomes_read_only(train, in_order, checkpoints):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 400 kB, where mounting is possible."""
+    """A disk of 600 kB, where mounting is possible."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "charnn", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "charnn", str(folder)]
     try:
         done = subprocess.run(mount, capture_output=True, check=False)
     except OSError:

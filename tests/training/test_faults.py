@@ -13,7 +13,7 @@ from charnn.records import Control, Event, Finished, StepRecord, Validation
 from charnn.runs.run import Run
 from charnn.training import updates as updates_module
 from charnn.training.faults import MOST_IN_A_ROW, MOST_RESTORES, Faults, is_out_of_memory
-from charnn.training.state import Progress
+from charnn.training.progress import Progress
 from charnn.training.telling import Teller
 
 
@@ -150,7 +150,7 @@ def test_after_too_many_returns_training_ends(faults):
         list(faults.go_back("it was so"))
     assert str(error.value) == (
         "the numbers exploded at step 30 again, after 6 returns to the best weights of step 4, "
-        "which are kept: start a new run with a --learning-rate below 7e-11"
+        "which are kept: start a new run with a --learning-rate below 8e-11"
     )
 
 

@@ -78,6 +78,7 @@ REFUSED = [
     ({"input_dropout": math.nan}, "input-dropout must be in [0, 1), got nan"),
     ({"layer_dropout": 1.5}, "layer-dropout must be in [0, 1), got 1.5"),
     ({"output_dropout": 1}, "output-dropout must be in [0, 1), got 1"),
+    ({"weight_dropout": 1}, "weight-dropout must be in [0, 1), got 1"),
     ({"state_dropout": 2}, "state-dropout must be in [0, 1), got 2"),
     ({"val_fraction": 0.6}, "val-fraction must be in [0, 0.5], got 0.6"),
     ({"val_fraction": math.nan}, "val-fraction must be in [0, 0.5], got nan"),
@@ -177,6 +178,7 @@ SAID = [
     ({"grad_clip": 0.25}, {"grad_clip": 0.25}),
     ({"token_dropout": 0.0}, {"token_dropout": 0.0}),
     ({"state_dropout": 0.3}, {"state_dropout": 0.3}),
+    ({"weight_dropout": 0.3}, {"weight_dropout": 0.3}),
     (
         {"dropout": 0.4},
         {"input_dropout": 0.4, "layer_dropout": 0.4, "output_dropout": 0.4, "state_dropout": 0.0},
@@ -218,6 +220,7 @@ def test_classic_is_the_seed_experiment():
         layer_dropout=0.0,
         output_dropout=0.0,
         state_dropout=0.0,
+        weight_dropout=0.0,
         ngram_order=6,
         ngram_weight=0.0,
         weight_tokens=0,
@@ -228,6 +231,23 @@ def test_classic_is_the_seed_experiment():
 def test_classic_is_the_same_on_every_text_and_device(tokens, device):
     options = TrainOptions(size="classic")
     assert make_recipe(options, tokens, 1500, device) == recipe_for(options)
+
+
+@given(TOKENS, DEVICES, SIZES.filter(lambda size: size != "classic"))
+def test_a_small_vocabulary_has_small_embeddings_and_an_output_of_its_own(tokens, device, size):
+    options = TrainOptions(size=size)
+    small, large = (make_recipe(options, tokens, count, device) for count in (512, 513))
+    assert large.tied
+    assert large.embedding_size == large.hidden_size == small.hidden_size
+    assert not small.tied
+    assert small.embedding_size <= max(64, small.hidden_size // 8)
+    assert flops_per_token(small.shape(512)) < flops_per_token(large.shape(513))
+
+
+@pytest.mark.parametrize("vocab_size", [100, 5000])
+def test_an_embedding_size_that_is_asked_for_is_taken(vocab_size):
+    recipe = make_recipe(TrainOptions(embedding=96), 300_000, vocab_size, "cpu")
+    assert recipe.embedding_size == 96
 
 
 def test_sizes_grow_in_their_order():
@@ -256,9 +276,16 @@ def test_the_more_often_a_text_is_read_the_more_is_dropped(epochs, factor, token
     assert fewer.token_dropout <= more.token_dropout
 
 
-def test_a_text_that_is_read_once_is_not_dropped_from():
-    recipe = recipe_for(TrainOptions(epochs=1))
+@pytest.mark.parametrize(("epochs", "tokens"), [(0.1, 30_000), (1, 300_000), (3.5, 10**7)])
+def test_a_text_that_is_read_a_few_times_is_not_dropped_from(epochs, tokens):
+    recipe = recipe_for(TrainOptions(epochs=epochs), tokens)
     assert recipe.output_dropout == recipe.layer_dropout == recipe.token_dropout == 0
+    assert recipe.weight_dropout == 0
+
+
+def test_a_short_text_is_dropped_from_sooner_than_a_long_one():
+    short, long = (recipe_for(TrainOptions(epochs=5), tokens) for tokens in (300_000, 3_000_000))
+    assert short.output_dropout > long.output_dropout > 0
 
 
 def test_minutes_count_for_dropout_by_nominal_speed_not_by_a_clock():

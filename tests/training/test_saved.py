@@ -14,6 +14,7 @@ from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.config import RunConfig
 from charnn.runs.run import Run, create_run
+from charnn.training import recipe
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import make_recipe
@@ -167,10 +168,14 @@ def test_what_agrees_with_the_run_to_begin_from_is_taken(begin):
 
 
 @pytest.mark.parametrize("size", ["auto", "classic"])
-def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size):
-    tied, untied = begin("tied"), begin("untied", size="classic")
+def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size, monkeypatch):
+    untied = begin("untied", size="classic")
+    monkeypatch.setattr(recipe, "_SMALL_VOCABULARY", 0)
+    tied = begin("tied")
     options = TrainOptions(size=size, hidden=12)
     assert recipe_for(options, stream, "cpu").tied == (size != "classic")
+    monkeypatch.undo()
+    assert not recipe_for(options, stream, "cpu").tied
     assert recipe_for(options, stream, "cpu", tied).tied
     assert not recipe_for(options, stream, "cpu", untied).tied
 

@@ -11,7 +11,8 @@ from charnn.corpus.batches import Batches
 from charnn.errors import RunDamagedError
 from charnn.training.device import Device
 from charnn.training.feed import Feed
-from charnn.training.state import Progress, make_optimizer
+from charnn.training.progress import Progress
+from charnn.training.state import make_optimizer
 from charnn.training.updates import Updates
 
 KINDS = {
@@ -237,3 +238,21 @@ def test_adagrad_is_the_published_one(make_task, make_state, steps, decay):
         squares += weight.grad**2
         expected -= 0.1 * weight.grad / (squares.sqrt() + 1e-8)
     assert torch.allclose(weight, expected, rtol=0, atol=1e-6)
+
+
+def test_gradient_roots_are_those_of_the_gradients_from_the_first_step_on(make_task, make_state):
+    """The mean of squares begins at zero; what is told must not."""
+    state = make_state(make_task(optimizer="adamw"))
+    assert state.gradient_roots() == {}
+    generator = torch.Generator().manual_seed(0)
+    squares = {name: [] for name, _ in state.model.named_parameters()}
+    for _ in range(3):
+        for name, parameter in state.model.named_parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+            squares[name].append(parameter.grad.double() ** 2)
+        state.optimizer.step()
+        roots = state.gradient_roots()
+        for name, root in roots.items():
+            shares = 0.99 ** np.arange(len(squares[name]))[::-1]
+            mean = sum(w * s for w, s in zip(shares, squares[name], strict=True)) / shares.sum()
+            np.testing.assert_allclose(root, mean.sqrt().numpy(), rtol=1e-5)
