@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from charnn import api
+from charnn.cli.code_length import check_options, tell_code_length
 from charnn.cli.options import (
     checkpoints_option,
     config_option,
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     "--samples", is_flag=True, help="Let the model write, and measure that beside real text."
 )
 @click.option(
+    "--code-length", is_flag=True, help="What TEXT costs from nothing: no run, and no split."
+)
+@click.option("--minutes", type=float, metavar="F", help="Wall clock of --code-length. Default: 2.")
+@click.option("--size", metavar="auto|tiny|small|medium|large", help="Its network. Default: auto.")
+@click.option("--seed", type=int, metavar="N", help="Its seed. Default: 1.")
+@click.option("--threads", type=int, metavar="N", help="Its CPU threads. Default: every core.")
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -43,7 +51,9 @@ if TYPE_CHECKING:
 )
 @checkpoints_option
 @config_option
+@click.pass_context
 def command(
+    context: click.Context,
     texts: tuple[str, ...],
     model: str | None,
     part: str | None,
@@ -52,6 +62,11 @@ def command(
     no_ngram: bool,
     dynamic: bool,
     samples: bool,
+    code_length: bool,
+    minutes: float | None,
+    size: str | None,
+    seed: int | None,
+    threads: int | None,
     as_json: bool,
     checkpoints: str,
 ) -> None:
@@ -60,6 +75,20 @@ def command(
     from charnn.text.encodings import text_encoding
 
     text_encoding(encoding)
+    check_options(context, texts, code_length=code_length)
+    if code_length:
+        tell_code_length(
+            context,
+            texts,
+            as_json=as_json,
+            encoding=encoding,
+            document_separator=unescape(document_separator),
+            minutes=minutes,
+            size=size,
+            seed=seed,
+            threads=threads,
+        )
+        return
     check_part(part)
     for name, given in (("--part", part is not None), ("--samples", samples)):
         if texts and given:

@@ -5,7 +5,7 @@ the rest, is what a model's bits per character on held-out text can be compared 
 """
 
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +67,24 @@ def ppmd(text: str, order: int = PPMD_ORDER) -> Yardstick:
         return Yardstick(PPMD, None, None, WITHOUT_PPMD)
 
 
+def ppmd_sizes(pieces: Iterable[bytes], order: int = PPMD_ORDER) -> list[int]:
+    """Bytes that PPMd writes for each piece after those before it, to the byte.
+
+    Args:
+        pieces: of one text, in their order.
+        order: as for `ppmd`.
+
+    Raises:
+        ImportError: pyppmd is not there.
+    """
+    import pyppmd  # noqa: PLC0415  # an extra
+
+    encoder = pyppmd.Ppmd7Encoder(order, _PPMD_MEMORY)
+    sizes = [len(encoder.encode(piece)) if piece else 0 for piece in pieces]
+    sizes[-1] += len(encoder.flush())
+    return sizes
+
+
 def _yardstick(name: str, text: str, sizes: Callable[[bytes, bytes], tuple[int, int]]) -> Yardstick:
     """The sizes of a compressor as bits per character."""
     cut = len(text) - len(text) // 10
@@ -80,19 +98,29 @@ def _yardstick(name: str, text: str, sizes: Callable[[bytes, bytes], tuple[int, 
 def _xz_sizes(beginning: bytes, end: bytes) -> tuple[int, int]:
     """Bytes of the packed beginning and of the whole; side by side, for it takes its time."""
     with ThreadPoolExecutor(2) as pool:
-        first, whole = pool.map(_xz_size, (beginning, beginning + end))
+        first, whole = pool.map(xz_size, (beginning, beginning + end))
     return first, whole
 
 
-def _xz_size(data: bytes) -> int:
-    return len(lzma.compress(data, check=lzma.CHECK_NONE, preset=6))
+def xz_size(data: bytes, preset: int = 6) -> int:
+    """Bytes of what xz makes of data, without a checksum.
+
+    Args:
+        data: what to pack.
+        preset: 0 to 9; `lzma.PRESET_EXTREME` may be added to it.
+    """
+    return len(lzma.compress(data, check=lzma.CHECK_NONE, preset=preset))
+
+
+def ppmd_size(data: bytes, order: int = PPMD_ORDER) -> int | None:
+    """Bytes of what PPMd makes of data; None if pyppmd is not there."""
+    try:
+        return _ppmd_sizes(order, data, b"")[1]
+    except ImportError:
+        return None
 
 
 def _ppmd_sizes(order: int, beginning: bytes, end: bytes) -> tuple[int, int]:
     """Bytes of the packed beginning and of the whole, from one pass."""
-    import pyppmd  # noqa: PLC0415  # an extra
-
-    encoder = pyppmd.Ppmd7Encoder(order, _PPMD_MEMORY)
-    first = len(encoder.encode(beginning)) if beginning else 0
-    rest = len(encoder.encode(end)) if end else 0
-    return first, first + rest + len(encoder.flush())
+    first, rest = ppmd_sizes((beginning, end), order)
+    return first, first + rest

@@ -56,6 +56,7 @@ class Tokenizer(ABC):
         self.token_bytes = _frozen([token.bytes for token in self._vocabulary])
         self._classes = _frozen([token.kind for token in self._vocabulary])
         self._masks: dict[int, NDArray[np.bool_]] = {}
+        self._whole: dict[int, str] = {}
 
     def __repr__(self) -> str:
         return f"<{self.kind} tokenizer, {self.vocab_size} tokens>"
@@ -75,18 +76,22 @@ class Tokenizer(ABC):
         """
         return np.concatenate([np.empty(0, dtype=self.dtype), *self.encode_pieces((text,))])
 
-    def encode_pieces(self, pieces: Iterable[str]) -> Iterator[Tokens]:
+    def encode_pieces(self, pieces: Iterable[str], skip: int = 0) -> Iterator[Tokens]:
         """The tokens of a text that comes in pieces, a block at a time.
 
         Together they are `encode` of the joined pieces, however the text was cut.
 
+        Args:
+            pieces: the text.
+            skip: how many blocks at the beginning are read only, and come out empty.
+
         Raises:
             TextError: a surrogate is in it.
         """
-        read = 0
-        for block in self._encodable(blocks_of(pieces)):
+        read, nothing = 0, np.empty(0, dtype=self.dtype)
+        for number, block in enumerate(self._encodable(blocks_of(pieces))):
             try:
-                yield self._encode_block(block)
+                yield nothing if number < skip else self._encode_block(block)
             except UnicodeEncodeError as error:
                 raise surrogate_error(error, read) from None
             read += len(block)
@@ -111,7 +116,7 @@ class Tokenizer(ABC):
 
     def decoder(self) -> Decoder:
         """A decoder for one stream of tokens."""
-        return Decoder(self._vocabulary)
+        return Decoder(self._vocabulary, self._whole)
 
     def allowed(self, state: int) -> NDArray[np.bool_]:
         """Which tokens may come next in a state of the decoder, (V,), read-only.

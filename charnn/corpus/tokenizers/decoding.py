@@ -30,10 +30,16 @@ class Decoder:
 
     A half-written character is held until it is whole, an open syllable that was spelled out
     until it is known that no tail follows.
+
+    Args:
+        vocabulary: what each token is.
+        whole: the text of tokens that stand for whole characters, as far as they were met; may be
+            shared by decoders of the same vocabulary.
     """
 
-    def __init__(self, vocabulary: Sequence[Token]) -> None:
+    def __init__(self, vocabulary: Sequence[Token], whole: dict[int, str]) -> None:
         self._vocabulary = vocabulary
+        self._whole = whole
         self._state: int = State.START
         self._held: list[Token] = []
 
@@ -48,6 +54,8 @@ class Decoder:
         Raises:
             TokenizerError: there is no such token.
         """
+        if self._state == State.START and token in self._whole:
+            return self._whole[token]
         if not 0 <= token < len(self._vocabulary):
             raise unknown_token(token, len(self._vocabulary))
         entry = self._vocabulary[token]
@@ -58,6 +66,8 @@ class Decoder:
         if state < 0:
             return ended + _REPLACEMENT
         self._state = state
+        if entry.kind == TokenClass.TEXT:
+            self._whole[token] = entry.content.decode()
         self._held.append(entry)
         return ended if state != State.START else ended + self._take()
 
