@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from learning import find_text
 from machine import heading
+from texts import find_text
 
 STEP = 4900
 TEMPERATURE = 0.8

@@ -1,115 +1,217 @@
 """How good is the model after so many minutes: whole `charnn train` commands, one after another.
 
-    python benchmarks/learning.py mujeong.txt --minutes 5
-    python benchmarks/learning.py mujeong.txt --minutes 5 --options "--tokenizer jamo"
-    python benchmarks/learning.py tinyshakespeare.txt --minutes 3 --seeds 1,2,3
+    python benchmarks/learning.py mujeong.txt --minutes 2,5,10
+    python benchmarks/learning.py tinyshakespeare.txt --minutes 3 --seeds 1,2,3 --unit nats
+    python benchmarks/learning.py mujeong.txt --minutes 2 --split 85/5/10 --options "--layers 2"
+    python benchmarks/learning.py mujeong.txt tinyshakespeare.txt --minutes 5 --out rows.jsonl
+    python benchmarks/learning.py --table rows.jsonl baseline.jsonl      # measures nothing
 
-Each row is a process of its own, from start to exit, with nothing else running; its numbers are
-those of `charnn eval --dynamic` on the last 10 % of the text, which chose the checkpoint and
-nothing else: the network alone, the n-gram model alone, both, and all three while they go on
-learning. A run during which the machine's matrix products drift by more than 5 % is marked:
-repeat it.
+Each row is a process of its own, from start to exit, with nothing else running. It is scored in one
+stateful pass over the last 10 % of the text, which chose the checkpoint and nothing else: the
+network alone, the n-gram model alone, both, and with a star all three while they go on learning.
+With --split 85/5/10, the way recipes are developed, the last 10 % chose nothing at all.
+
+"windows" is the network alone by nanoGPT's protocol: 200 batches of 64 random windows of 256
+characters, each from zero state, with the standard error of their mean.
+
+A run during which the machine's matrix products drifted by more than 5 % is repeated once, and the
+steadier of the two counts; where that one drifted too, its drift is printed in bold. Intervals are
+95 % of block-bootstrap resamplings (intervals.py): what they leave out is the luck of the seed, of
+which the spread over --seeds tells. ≈ is a tie: the interval of the paired difference holds zero.
 """
 
 import argparse
-import json
-import os
-import shlex
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
 from pathlib import Path
 
-from machine import calibrate, heading
+from arguments import add_table, add_texts, add_unit, numbers, whole_numbers
+from comparison import UNITS, Comparison, gap_between, grouped
+from machine import DRIFT, heading, made_by
+from rows import Row, append, markdown, read
+from rows import made_by as made_by_rows
+from texts import USUAL, check_split, find_text, split_options
+from trainings import (
+    ADAPTIVE,
+    STATIC,
+    cost_of_part,
+    options_of,
+    train_steadily,
+    windows_of_part,
+)
 
-DRIFT = 0.05
-COLUMNS = {
-    "network": "network_bits_per_char",
-    "n-gram": "ngram_bits_per_char",
-    "both": "bits_per_char",
-    "network*": "dynamic_network_bits_per_char",
-    "n-gram*": "dynamic_ngram_bits_per_char",
-    "both*": "dynamic_bits_per_char",
-}
-"""What is printed, and what it is called in the JSON; * while going on learning."""
+SYSTEMS = (*STATIC, *ADAPTIVE)
+SAME = ("text", "split", "minutes", "options")
+"""What rows have in common that can be compared."""
 
 
 def main() -> None:
-    """Train, score, print a row for each seed and keep it as a line of JSON."""
+    """Train and score, keep each row as a line of JSON, and print them as tables."""
     options = _arguments()
-    print(heading())
+    if options.table:
+        rows = read(*options.table)
+        print(made_by_rows(rows))
+        print()
+    else:
+        print(heading(), flush=True)
+        rows = [*_measured(options)]
+        print()
+    print(runs_table(rows, options.unit))
     print()
-    print(
-        f"{'text':<20} {'options':<22} {'min':>5} {'seed':>4} {'wall s':>7} {'steps':>7}", end=" "
-    )
-    print(" ".join(f"{name:>8}" for name in COLUMNS), " drift  (bits per character)")
-    for seed in options.seeds.split(","):
-        row = measure(options.text, options.minutes, options.options, int(seed))
-        drifted = abs(row["drift"]) > DRIFT
-        print(
-            f"{row['text']:<20} {row['options']:<22} {row['minutes']:>5g} {row['seed']:>4} "
-            f"{row['wall']:>7.1f} {row['steps']:>7} "
-            + " ".join(f"{row[key] or 0:>8.4f}" for key in COLUMNS.values())
-            + f"  {row['drift']:+.1%}"
-            + (" REPEAT" if drifted else ""),
-            flush=True,
-        )
-        if options.out:
-            with Path(options.out).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    print(comparison_table(rows, options.unit))
+    if compared := options_table(rows, options.unit):
+        print(f"\nAbove the usual options:\n\n{compared}")
 
 
-def measure(text: str, minutes: float, extra: str, seed: int) -> dict[str, object]:
+def _measured(options: argparse.Namespace) -> list[Row]:
+    rows = []
+    for text in options.texts:
+        for minutes in options.minutes:
+            for seed in options.seeds:
+                row = measure(find_text(text), minutes, seed, options)
+                append(options.out, row)
+                rows.append(row)
+                told = ", ".join(f"{name} {_score(row, name, 'bits'):.4f}" for name in SYSTEMS)
+                print(f"{text} {minutes:g} min seed {seed}: {told} bits", flush=True)
+    return rows
+
+
+def measure(path: Path, minutes: float, seed: int, given: argparse.Namespace) -> Row:
     """One whole training and its score."""
-    path = find_text(text)
-    before = calibrate()
+    options = [*options_of(minutes, seed, given.options), *split_options(given.split)]
     with tempfile.TemporaryDirectory() as folder:
-        shared = ["--checkpoints", folder]
-        train = ["train", str(path), "--minutes", str(minutes), "--seed", str(seed)]
-        began = time.monotonic()
-        _charnn([*train, "--ui", "none", *shlex.split(extra), *shared])
-        wall = time.monotonic() - began
-        after = calibrate()
-        scored = json.loads(_charnn(["eval", "--dynamic", "--json", *shared]))
-        plan = json.loads(next(Path(folder).glob("*/plan.json")).read_text("utf-8"))["plan"]
-    drift = max((b / a - 1 for a, b in zip(before, after, strict=True)), key=abs)
-    return {
-        "text": path.name,
-        "options": extra,
-        "minutes": minutes,
-        "seed": seed,
-        "wall": wall,
-        "steps": plan["total_steps"],
-        "drift": drift,
-        "gflops": before,
-        **scored,
-    }
+        training = train_steadily(path, options, Path(folder))
+        costs = cost_of_part(training.run)
+        return {
+            "benchmark": "learning",
+            "text": path.name,
+            "minutes": minutes,
+            "seed": seed,
+            "options": given.options,
+            "split": given.split,
+            **training.to_row(),
+            **costs.to_row(),
+            "windows": windows_of_part(training.run, costs.part, given.windows),
+            "made_by": made_by(),
+        }
 
 
-def find_text(name: str) -> Path:
-    """The text of that name: a path, or a file in CHARNN_TEXTS or corpora/."""
-    folders = [Path(), Path(os.environ.get("CHARNN_TEXTS", "")), Path("corpora")]
-    for folder in folders:
-        if (folder / name).is_file():
-            return (folder / name).resolve()
-    sys.exit(f"there is no {name}: set CHARNN_TEXTS to the folder that has it")
+def runs_table(rows: list[Row], unit: str = "bits") -> str:
+    """A line for each training, and where there are several seeds their mean and spread."""
+    head = ["text", "options", "min", "seed", "wall s", "steps", "chars/s"]
+    head += [name.replace("*", "\\*") for name in SYSTEMS] + ["windows", "drift"]
+    ours = [row for row in rows if row["benchmark"] == "learning"]
+    lines = []
+    for group in grouped(ours, *SAME).values():
+        lines += [_run_line(row, unit) for row in group]
+        if len(group) > 1:
+            lines.append(_mean_line(group, unit))
+    return markdown(head, lines, left=2)
 
 
-def _charnn(arguments: list[str]) -> str:
-    command = [sys.executable, "-m", "charnn", *arguments]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
-    return done.stdout
+def _run_line(row: Row, unit: str) -> list[str]:
+    drift = f"{row['drift']:+.0%}"
+    return [
+        row["text"],
+        _options_in_words(row),
+        f"{row['minutes']:g}",
+        str(row["seed"]),
+        f"{row['wall']:.0f}",
+        f"{row['steps']:,}",
+        f"{row['characters_per_second']:,}",
+        *(f"{_score(row, name, unit):.4f}" for name in SYSTEMS),
+        _windows(row, unit),
+        f"**{drift}**" if abs(row["drift"]) > DRIFT else drift,
+    ]
+
+
+def _mean_line(group: list[Row], unit: str) -> list[str]:
+    """Mean and standard deviation over seeds."""
+    told = []
+    for name in SYSTEMS:
+        scores = [_score(row, name, unit) for row in group]
+        told.append(f"{statistics.mean(scores):.4f} ± {statistics.stdev(scores):.4f}")
+    first = group[0]
+    start = [first["text"], _options_in_words(first), f"{first['minutes']:g}"]
+    return [*start, f"mean of {len(group)}", "", "", "", *told, "", ""]
+
+
+def comparison_table(rows: list[Row], unit: str = "bits") -> str:
+    """For each text and budget all systems in their order, ties as ties."""
+    head = ["text", "options", "min", "as trained", "going on learning"]
+    lines = []
+    for group in _comparable(rows):
+        compared = Comparison(group, unit)
+        orders = [compared.order(adaptive=adaptive) for adaptive in (False, True)]
+        first = group[0]
+        budget = f"{first['minutes']:g}" if "minutes" in first else ""
+        told = (order.replace("*", "\\*") for order in orders)
+        lines.append([first["text"], _options_in_words(first), budget, *told])
+    return markdown(head, lines, left=len(head))
+
+
+def options_table(rows: list[Row], unit: str = "bits") -> str:
+    """By how much options are above the usual ones, where both were trained; "" if nowhere."""
+    groups = grouped((row for row in rows if row["benchmark"] == "learning"), *SAME)
+    lines = []
+    for (text, split, minutes, options), group in groups.items():
+        usual = groups.get((text, split, minutes, ""))
+        if options and usual:
+            gaps = [gap_between(group, usual, name, unit) for name in SYSTEMS]
+            lines.append([text, _options_in_words(group[0]), f"{minutes:g}", *gaps])
+    head = ["text", "options", "min", *(name.replace("*", "\\*") for name in SYSTEMS)]
+    return markdown(head, lines, left=2) if lines else ""
+
+
+def _comparable(rows: list[Row]) -> list[list[Row]]:
+    """Rows of one text, budget and options; what needs no minutes stands with all of its text."""
+    timeless = [row for row in rows if "minutes" not in row]
+    groups = [*grouped((row for row in rows if "minutes" in row), *SAME).values()]
+    for row in timeless:
+        same = [one for one in groups if all(one[0][key] == row[key] for key in SAME[:2])]
+        for group in same:
+            group.append(row)
+        if not same:
+            groups.append([row])
+    return groups
+
+
+def _score(row: Row, system: str, unit: str) -> float:
+    return row["bits_per_char"].get(system, float("nan")) * UNITS[unit]
+
+
+def _windows(row: Row, unit: str) -> str:
+    found = row["windows"]
+    if not found:
+        return "-"
+    scale = UNITS[unit] / UNITS["nats"]
+    return f"{found['nats_per_char'] * scale:.4f} ± {found['standard_error'] * scale:.4f}"
+
+
+def _options_in_words(row: Row) -> str:
+    split = "" if row["split"] == USUAL else row["split"]
+    return " ".join(filter(None, (split, f"`{row['options']}`" if row.get("options") else "")))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="bits per character after so many minutes")
-    parser.add_argument("text")
-    parser.add_argument("--minutes", type=float, default=5)
+    add_texts(parser)
+    parser.add_argument("--minutes", type=numbers, default="5", help="budgets: 2,5,10")
+    parser.add_argument("--seeds", type=whole_numbers, default="1", help="1,2,3")
     parser.add_argument("--options", default="", help="more options for charnn train")
-    parser.add_argument("--seeds", default="1")
+    parser.add_argument(
+        "--split", type=check_split, default=USUAL, help="percent: 90/10, or 85/5/10"
+    )
+    parser.add_argument(
+        "--windows", type=int, default=200, help="batches of nanoGPT's protocol; 0 leaves it out"
+    )
+    add_unit(parser)
     parser.add_argument("--out", help="append each row to this file as JSON")
-    return parser.parse_args()
+    add_table(parser)
+    options = parser.parse_args()
+    if bool(options.texts) == bool(options.table):
+        parser.error("name texts to train on, or files of rows with --table")
+    return options
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """What a benchmark prints first: the machine, the versions, the command; and a speed to compare."""
 
-import os
 import platform
 import shlex
 import statistics
@@ -11,35 +10,77 @@ from pathlib import Path
 
 import torch
 
+from charnn.training.device import usable_cores
+
+DRIFT = 0.05
+"""By how much the machine's speed may change during a run that is to be believed."""
 _SIZE = 1024
+
+Rates = tuple[float, float]
+"""GFLOP/s in fp32 and in bf16."""
 
 
 def heading() -> str:
     """Machine, versions and command, a line each."""
+    return "\n".join(f"{name:<9} {told}" for name, told in made_by().items())
+
+
+def made_by() -> dict[str, str]:
+    """Machine, versions and command, as they are kept with a row."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("charnn", "torch", "numpy"))
-    command = shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
-    return (
-        f"machine   {_processor()}, {len(os.sched_getaffinity(0))} cores\n"
-        f"versions  Python {platform.python_version()}, {packages}\n"
-        f"command   {command}"
-    )
+    script = f"benchmarks/{Path(sys.argv[0]).name}"
+    return {
+        "machine": f"{_processor()}, {usable_cores()} cores{_graphics()}",
+        "versions": f"Python {platform.python_version()}, {packages}",
+        "command": shlex.join(["python", script, *sys.argv[1:]]),
+    }
 
 
-def calibrate(turns: int = 9) -> tuple[float, float]:
+def calibrate(turns: int = 9) -> Rates:
     """GFLOP/s of a 1024 x 1024 matrix product in fp32 and in bf16: the median of some turns."""
     rates = [(_rate(torch.float32), _rate(torch.bfloat16)) for _ in range(turns)]
     single, half = zip(*rates, strict=True)
     return statistics.median(single), statistics.median(half)
 
 
+def drift(before: Rates, after: Rates) -> float:
+    """By which share the speed has changed, the larger of the two.
+
+    >>> drift((100.0, 200.0), (101.0, 180.0))
+    -0.1
+    """
+    return max((round(b / a - 1, 4) for a, b in zip(before, after, strict=True)), key=abs)
+
+
+def product_rate(rows: int, inner: int, columns: int, dtype: torch.dtype, device: str) -> float:
+    """GFLOP/s of one large matrix product of that size."""
+    a = torch.randn(rows, inner, device=device, dtype=dtype)
+    b = torch.randn(inner, columns, device=device, dtype=dtype)
+    return _product_rate(a, b, 0.2)
+
+
+def synchronise(device: str) -> None:
+    """Wait until a GPU has done what it was given; a CPU has."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
 def _rate(dtype: torch.dtype, seconds: float = 0.2) -> float:
     a, b = (torch.randn(_SIZE, _SIZE).to(dtype) for _ in range(2))
-    (a @ b).sum().item()
+    return _product_rate(a, b, seconds)
+
+
+def _product_rate(a: torch.Tensor, b: torch.Tensor, seconds: float) -> float:
+    device = a.device.type
+    _ = a @ b
+    synchronise(device)
     count, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < seconds:
-        _ = a @ b
-        count += 1
-    return 2 * _SIZE**3 * count / spent / 1e9
+        for _ in range(1 if device == "cpu" else 20):
+            _ = a @ b
+            count += 1
+        synchronise(device)
+    return 2 * a.shape[0] * a.shape[1] * b.shape[1] * count / spent / 1e9
 
 
 def _processor() -> str:
@@ -48,3 +89,7 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _graphics() -> str:
+    return f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""

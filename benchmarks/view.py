@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from learning import find_text
 from machine import heading
+from texts import find_text
 
 KINDS = ("none", "live", "unread")
 

@@ -18,12 +18,9 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from learning import find_text
+from texts import find_text, read_text
 
-from charnn.errors import CharnnError
-from charnn.text.reading import open_texts
 from charnn.text.yardsticks import WITHOUT_PPMD, Yardstick, ppmd, xz
 
 ORDERS = (4, 6, 8, 12, 16, 24)
@@ -37,7 +34,7 @@ def main() -> None:
         print_head()
     for name in given.texts:
         path = find_text(name)
-        text = read(path)
+        text = read_text(path)
         held_out = text[len(text) - len(text) // 10 :]
         for of_whole, of_held_out in zip(
             packed(text, given.orders), packed(held_out, given.orders), strict=True
@@ -55,15 +52,6 @@ def packed(text: str, orders: tuple[int, ...]) -> Iterator[tuple[str, Yardstick]
     yield "xz", xz(text)
     for order in orders:
         yield f"PPMd {order}", ppmd(text, order)
-
-
-def read(path: Path) -> str:
-    """A text as charnn reads it."""
-    try:
-        with open_texts([path]) as source:
-            return "".join(piece.text for piece in source.pieces())
-    except CharnnError as error:
-        sys.exit(str(error))
 
 
 def print_head() -> None:
