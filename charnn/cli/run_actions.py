@@ -1,5 +1,6 @@
 """What `charnn runs` does with a run: verify, export, rename, delete; and prune the folder."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from charnn.errors import OptionError, RunDamagedError
+from charnn.text.shell import quoted
 
 if TYPE_CHECKING:
     from charnn.runs.run import Run
@@ -36,15 +38,30 @@ def check(run: "Run") -> None:
     _say(f"{run.name}: {files} files, all whole")
 
 
-def export(run: "Run", file: Path) -> None:
-    """Write a run to one file."""
+def export(run: "Run", file: Path, *, with_ngram: bool) -> None:
+    """Write a run to one file, with or without its n-gram model and its index of copies."""
     from charnn.runs.export import export_run
     from charnn.view import figures
 
-    size, note = export_run(run, file)
+    if with_ngram:
+        _index_copies(run)
+    size, note = export_run(run, file, with_ngram=with_ngram)
     if note:
         _say(f"charnn: {note}", err=True)
-    _say(f"{file}: {figures.memory(size)}; use it as a run: charnn generate -m {file}")
+    without = "" if with_ngram else ", without n-gram model and index of copies"
+    use = f"use it as a run: charnn generate -m {quoted(str(file))}"
+    _say(f"{file}: {figures.memory(size)}{without}; {use}")
+
+
+def _index_copies(run: "Run") -> None:
+    """Have the run keep its index of copies: the one who gets the file has no tokens."""
+    from charnn.errors import CharnnError
+    from charnn.generation.copy_file import load_copies, waits_for_copies
+
+    if run.path.is_dir() and waits_for_copies(run):
+        _say("indexing the text for --max-copy, once", err=True)
+        with contextlib.suppress(CharnnError):  # without tokens there is none to take along
+            load_copies(run)
 
 
 def rename(find: "Callable[[], Run]", name: str) -> None:

@@ -29,18 +29,21 @@ _GAP = 2
 @click.argument("model", metavar="[RUN]", required=False)
 @click.option("--check", is_flag=True, help="Verify every file of RUN; exit code 1 if one is bad.")
 @click.option("--export", metavar="FILE", help="Write RUN to one new file, to share it.")
+@click.option("--no-ngram", is_flag=True, help="With --export: without what tells its text.")
 @click.option("--rename", metavar="NAME", help="Give RUN another name.")
 @click.option("--delete", is_flag=True, help="Remove RUN; asks before.")
 @click.option("--prune", is_flag=True, help="Remove what no run needs any more; asks before.")
 @click.option("--yes", is_flag=True, help="With --delete or --prune: do not ask.")
 @checkpoints_option
 @config_option
-def command(model: str | None, yes: bool, checkpoints: str, **given: bool | str | None) -> None:
+def command(
+    model: str | None, yes: bool, no_ngram: bool, checkpoints: str, **given: bool | str | None
+) -> None:
     """List the runs, the newest first; or tell of one: what it is, and what happened to it.
 
     RUN is a name, a folder, or a file that --export wrote.
     """
-    action = _action(model, yes, given)
+    action = _action(model, yes, no_ngram, given)
     folder = Path(checkpoints)
     if action is None:
         _list(checkpoints) if model is None else _tell(model, folder)
@@ -59,10 +62,12 @@ def command(model: str | None, yes: bool, checkpoints: str, **given: bool | str 
     elif action == "check":
         actions.check(find_run(folder, model))
     else:
-        actions.export(find_run(folder, model), Path(value))
+        actions.export(find_run(folder, model), Path(value), with_ngram=not no_ngram)
 
 
-def _action(model: str | None, yes: bool, given: dict[str, bool | str | None]) -> str | None:
+def _action(
+    model: str | None, yes: bool, no_ngram: bool, given: dict[str, bool | str | None]
+) -> str | None:
     """What is to be done; None for telling alone.
 
     Raises:
@@ -79,6 +84,8 @@ def _action(model: str | None, yes: bool, given: dict[str, bool | str | None]) -
         raise OptionError(f"--prune is for the whole folder of runs: leave out {model!r}")
     if yes and action not in ("delete", "prune"):
         raise OptionError("--yes goes with --delete or --prune: leave it out")
+    if no_ngram and action != "export":
+        raise OptionError("--no-ngram goes with --export: leave it out")
     return action
 
 
@@ -136,7 +143,7 @@ def _row(summary: "RunSummary") -> tuple[str, ...]:
 
     age = summary.age()
     return (
-        summary.name,
+        f"{summary.name} (file)" if summary.is_file else summary.name,
         summary.corpus or "",
         summary.tokenizer or "",
         summary.size or "",

@@ -1,7 +1,9 @@
 """Folders that are being filled beside their place, and the leavings of processes that died.
 
 Who fills a folder has the system's lock on it, which goes with the process: an unlocked one is
-nobody's. Where a system cannot lock folders (Windows, some network disks) nothing is cleared.
+nobody's. What is in it may be worth going on with if it says so by a file; what that file says is
+left to `unfinished.py`. Where a system cannot lock folders (Windows, some network disks) nothing
+is cleared, and nothing taken up.
 """
 
 import contextlib
@@ -10,8 +12,10 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 if sys.platform == "win32":
 
@@ -34,11 +38,19 @@ else:
         return descriptor
 
 
+UNFINISHED: Final = "unfinished.json"
+"""The file by which a folder says that it is worth going on with."""
+MOST_KEPT: Final = 2
+"""Unfinished folders for other keys that are kept, the newest."""
+KEPT_SECONDS: Final = 7 * 24 * 3600.0
+"""How long they are."""
 _SCRATCH = re.compile(r"\.[0-9a-f]{16}-[a-z0-9_]{8}")
 
 
 class ScratchFolder:
-    """A hidden folder of this process alone; those of dead processes beside it are removed.
+    """A hidden folder of this process alone: a new one, or one left unfinished for the same key.
+
+    What dead processes have left beside it is removed, but for a few unfinished folders.
 
     Args:
         parent: where; made if it is not there.
@@ -53,14 +65,28 @@ class ScratchFolder:
 
     def __init__(self, parent: Path, key: str) -> None:
         parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{key[:16]}-"
+        self._locked: int | None
         with _alone(parent):
-            _clear(parent)
-            self.path = Path(tempfile.mkdtemp(prefix=f".{key[:16]}-", dir=parent))
-            self._locked = _lock(self.path)
+            if found := _sort_out(parent, prefix):
+                self.path, self._locked = found
+            else:
+                self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+                self._locked = _lock(self.path)
 
-    def close(self) -> None:
-        """Remove it, if it is still where it was made; may be called again."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def empty(self) -> None:
+        """Remove all that is in it."""
+        for item in self.path.iterdir():
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
+
+    def close(self, *, keep: bool = False) -> None:
+        """Remove it, if it is still where it was made; may be called again.
+
+        Args:
+            keep: leave it to the next one for the same key, if it says that it is unfinished.
+        """
+        if not (keep and self._locked is not None and _is_unfinished(self.path)):
+            shutil.rmtree(self.path, ignore_errors=True)
         if self._locked is not None:
             os.close(self._locked)
             self._locked = None
@@ -77,11 +103,39 @@ def _alone(parent: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _clear(parent: Path) -> None:
-    for path in parent.iterdir():
-        if not _SCRATCH.fullmatch(path.name) or path.is_symlink():
-            continue
+def _sort_out(parent: Path, prefix: str) -> tuple[Path, int] | None:
+    """The newest unfinished folder with this prefix, locked; what nobody needs is removed."""
+    found, others = None, 0
+    for path in _scratches(parent):
         descriptor = _lock(path)
-        if descriptor is not None:
+        if descriptor is None:
+            continue
+        unfinished, ours = _is_unfinished(path), path.name.startswith(prefix)
+        if unfinished and ours and found is None:
+            found = path, descriptor
+            continue
+        if unfinished and not ours and others < MOST_KEPT and _age(path) < KEPT_SECONDS:
+            others += 1
+        else:
             shutil.rmtree(path, ignore_errors=True)
-            os.close(descriptor)
+        os.close(descriptor)
+    return found
+
+
+def _scratches(parent: Path) -> list[Path]:
+    """The scratch folders, those written to last first."""
+    names = (path for path in parent.iterdir() if _SCRATCH.fullmatch(path.name))
+    return sorted((path for path in names if not path.is_symlink()), key=_age)
+
+
+def _is_unfinished(folder: Path) -> bool:
+    path = folder / UNFINISHED
+    return path.is_file() and not path.is_symlink()
+
+
+def _age(folder: Path) -> float:
+    """Seconds since something in it was made or replaced; without end if it is gone."""
+    try:
+        return time.time() - folder.lstat().st_mtime
+    except OSError:
+        return float("inf")

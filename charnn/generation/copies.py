@@ -11,7 +11,7 @@ order: it can tell whether a guessed passage stands in the text, but the text is
 are left to `copy_file.py`, tokens to `lexicon.py`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,19 +20,19 @@ import numpy.typing as npt
 from charnn.corpus.tokenizers.base import Tokenizer
 from charnn.errors import OptionError
 from charnn.generation.automaton import Booleans, Texts
-from charnn.generation.symbols import CODE_POINTS, CodePoints
+from charnn.generation.characters import BETWEEN, code_points_of
+from charnn.generation.symbols import CodePoints
 
 WINDOW: Final = 8  # characters
 BITS_PER_CHARACTER: Final = 2
 SMALLEST_MAX_COPY: Final = 10
 _MOST_BITS: Final = 1 << 29  # 64 MiB; texts beyond 268 million characters are held more strictly
-_CHUNK: Final = 1 << 18  # tokens
-_BETWEEN: Final = CODE_POINTS  # stands between two documents; no character
+_CHUNK: Final = 1 << 16  # tokens; what is made of them stays in the processor's cache
 
 Hashes = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.uint8]
 
-_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
+_FACTOR: Final = 0x9E3779B97F4A7C15
 _MIX: Final = ((32, 0xBF58476D1CE4E5B9), (29, 0x94D049BB133111EB))
 
 
@@ -106,42 +106,56 @@ class CopyIndex:
 
 
 def index_tokens(
-    tokens: npt.NDArray[np.integer[Any]], tokenizer: Tokenizer, characters: int
+    tokens: npt.NDArray[np.integer[Any]],
+    tokenizer: Tokenizer,
+    characters: int,
+    progress: Callable[[int], None] | None = None,
 ) -> Bits:
     """The table of a text.
+
+    While it is made it takes a byte for each of its bits, 512 MiB at most: setting bits in place
+    takes eight times as long.
 
     Args:
         tokens: of the text; between two documents stands a boundary.
         tokenizer: what made them.
         characters: how many characters the text has.
+        progress: told how many tokens have been read.
     """
     size = min(_MOST_BITS, max(64, BITS_PER_CHARACTER * characters) + 7 & ~7)
-    table = np.zeros(size // 8, dtype=np.uint8)
+    found = np.zeros(size, dtype=np.bool_)
     held = np.empty(0, dtype=np.int64)
-    for code_points in _code_points(tokens, tokenizer):
+    for code_points, read in code_points_of(tokens, tokenizer, _CHUNK):
         behind = np.concatenate([held, code_points])
         hashes = window_hashes(behind)
-        between = np.append(0, np.cumsum(behind == _BETWEEN))
-        hashes = hashes[between[WINDOW:] == between[: len(hashes)]] if len(hashes) else hashes
-        bits = _bit_of(hashes, size)
-        np.bitwise_or.at(table, bits >> np.uint64(3), _single_bit(bits))
+        if len(hashes) and (apart := behind == BETWEEN).any():
+            between = np.append(0, np.cumsum(apart))
+            hashes = hashes[between[WINDOW:] == between[: len(hashes)]]
+        found[_bit_of(hashes, size)] = True
         held = behind[-(WINDOW - 1) :]
-    return table
+        if progress is not None:
+            progress(read)
+    return np.packbits(found, bitorder="little")
 
 
 def window_hashes(code_points: CodePoints) -> Hashes:
     """The hash of every window of WINDOW code points, (..., n) -> (..., n - WINDOW + 1).
 
-    A polynomial in a 64-bit constant, its bits mixed at the end.
+    A polynomial in a 64-bit constant, its bits mixed at the end. That of a window is made of those
+    of its halves.
 
     Source: Karp & Rabin 1987; Steele, Lea & Flood 2014 (the mixing of SplitMix64).
     """
-    count = max(0, code_points.shape[-1] - WINDOW + 1)
-    values = code_points.astype(np.uint64) + np.uint64(1)
-    hashes = np.zeros((*code_points.shape[:-1], count), dtype=np.uint64)
-    for offset in range(WINDOW):
-        hashes += values[..., offset : offset + count]
-        hashes *= _FACTOR
+    if code_points.shape[-1] < WINDOW:
+        return np.zeros((*code_points.shape[:-1], 0), dtype=np.uint64)
+    hashes = code_points.astype(np.uint64)
+    hashes += np.uint64(1)
+    hashes *= np.uint64(_FACTOR)
+    width, power = 1, _FACTOR
+    while width < WINDOW:
+        whole = hashes[..., :-width] * np.uint64(power)
+        whole += hashes[..., width:]
+        hashes, width, power = whole, 2 * width, power * power % 2**64
     for shift, factor in _MIX:
         hashes ^= hashes >> np.uint64(shift)
         hashes *= np.uint64(factor)
@@ -169,29 +183,3 @@ def _windows_in(characters: int) -> int:
 def _bit_of(hashes: Hashes, size: int) -> Hashes:
     """The bit that each hash points at, below `size` <= 2^32."""
     return (hashes >> np.uint64(32)) * np.uint64(size) >> np.uint64(32)
-
-
-def _single_bit(bits: Hashes) -> Bits:
-    return np.left_shift(np.uint8(1), (bits & np.uint64(7)).astype(np.uint8))
-
-
-def _code_points(
-    tokens: npt.NDArray[np.integer[Any]], tokenizer: Tokenizer
-) -> Iterator[CodePoints]:
-    """The characters of a text, chunk by chunk, with _BETWEEN between documents."""
-    start = 0
-    while start < len(tokens):
-        stop = min(start + _CHUNK, len(tokens))
-        while stop < len(tokens) and not _begins(int(tokens[stop]), tokenizer):
-            stop += 1
-        chunk = np.asarray(tokens[start:stop])
-        text = tokenizer.decode(chunk)
-        code_points = np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.int64)
-        ends = np.cumsum(tokenizer.token_characters[chunk], dtype=np.int64)
-        yield np.insert(code_points, ends[chunk == tokenizer.boundary], _BETWEEN)
-        start = stop
-
-
-def _begins(token: int, tokenizer: Tokenizer) -> bool:
-    """Whether a character, or a document, begins with a token."""
-    return token == tokenizer.boundary or bool(tokenizer.token_characters[token])

@@ -2,12 +2,14 @@
 
 "text" is the SHA-256 of the text, "checksum" that of the tables, "table.0" and so on are they.
 Table 0 is of the run's own training text; those behind it of the texts of the runs it was begun
-from. A run without the file, which is older or came without it, is indexed anew from its tokens
-if they are still there.
+from. A long text is not indexed when it is trained on, for that takes time from the training: a run
+without the file is indexed from its tokens when somebody asks for it, if they are still there, and
+keeps the file from then on.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,26 +19,39 @@ from numpy.typing import NDArray
 from charnn.corpus.stream import TokenStream
 from charnn.errors import OptionError, RunDamagedError, RunError
 from charnn.generation.copies import Bits, CopyIndex, index_tokens
+from charnn.records import Preparing
 from charnn.runs.files import is_there, memory_limit, read_file
 from charnn.runs.run import Run
-from charnn.runs.streams import kept_stream
-from charnn.runs.tensors import decode_tensors
+from charnn.runs.storage import replace_file
+from charnn.runs.streams import STREAM_KEY, STREAMS, kept_stream
+from charnn.runs.tensors import decode_tensors, encode_tensors
 
 COPIES: Final = "copies.safetensors"
+INDEXED_AT_ONCE: Final = 20_000_000
+"""Characters of a training part that are indexed when training begins, in a second at most."""
+
+Progress = Callable[[Preparing], None]
 
 
-def copies_of(stream: TokenStream, init_from: Run | None = None) -> tuple[CopyIndex, str | None]:
+def copies_of(
+    stream: TokenStream, init_from: Run | None = None, progress: Progress | None = None
+) -> tuple[CopyIndex | None, str | None]:
     """The index for a run that begins, and what should be said about it.
 
     Args:
         stream: the tokens of the run's text; the training part counts.
         init_from: the run that this one begins from: it may remember that text too.
+        progress: told how far the reading is.
+
+    Returns:
+        None for the index where it can wait until somebody asks for it.
     """
-    own = index_tokens(stream.part("train"), stream.tokenizer, stream.parts["train"].characters)
     if init_from is None:
-        return CopyIndex([own]), None
+        wait = stream.parts["train"].characters > INDEXED_AT_ONCE
+        return None if wait else CopyIndex([_table_of(stream, progress)]), None
+    own = _table_of(stream, progress)
     try:
-        return CopyIndex([own, *load_copies(init_from).tables]), None
+        return CopyIndex([own, *load_copies(init_from, progress).tables]), None
     except (OptionError, RunError):
         note = f"max-copy will not know what run {init_from.name} was trained on: it has no index"
         return CopyIndex([own]), note
@@ -56,8 +71,12 @@ def copies_arrays(copies: CopyIndex, text_sha256: str) -> dict[str, NDArray[Any]
     }
 
 
-def load_copies(run: Run) -> CopyIndex:
-    """The index of a run's training text; made from its tokens where it is not kept.
+def load_copies(run: Run, progress: Progress | None = None) -> CopyIndex:
+    """The index of a run's training text; made from its tokens where it is not kept, and kept.
+
+    Args:
+        run: the run.
+        progress: told how far the reading of the text is, where that must be done.
 
     Raises:
         OptionError: there is neither an index nor the tokens.
@@ -73,7 +92,34 @@ def load_copies(run: Run) -> CopyIndex:
             f"max_copy needs to know the training text, and run {run.name} has neither "
             f"{COPIES} nor its tokens any more: leave max_copy out, or train again"
         )
-    return copies_of(stream)[0]
+    copies = CopyIndex([_table_of(stream, progress)])
+    if run.path.is_dir():
+        with contextlib.suppress(RunError):  # it is as good without being kept
+            arrays = copies_arrays(copies, stream.text_sha256)
+            replace_file(path, b"".join(encode_tensors(arrays)))
+    return copies
+
+
+def waits_for_copies(run: Run) -> bool:
+    """Whether `load_copies` would first have to read the whole training text.
+
+    Raises:
+        RunError: the run cannot be read.
+    """
+    key = str(run.config().corpus.get("stream"))
+    folder = run.path.parent / STREAMS / key
+    return not is_there(run.path / COPIES) and bool(STREAM_KEY.fullmatch(key)) and folder.is_dir()
+
+
+def _table_of(stream: TokenStream, progress: Progress | None) -> Bits:
+    tokens = stream.part("train")
+
+    def report(read: int) -> None:
+        if progress is not None:
+            progress(Preparing("indexing the text for --max-copy", read, len(tokens), "tokens"))
+
+    characters = stream.parts["train"].characters
+    return index_tokens(tokens, stream.tokenizer, characters, report)
 
 
 def _read(path: Path, text_sha256: str) -> CopyIndex:

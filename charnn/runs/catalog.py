@@ -25,6 +25,7 @@ from charnn.runs.run import Run
 _SHOWN = 10
 _TEXT = 80
 _BITS = "bits_per_char"
+_NAME_AT = 30  # bytes into a ZIP archive, the name of its first member
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class RunSummary:
     saved: float | None = None
     holder: Holder | None = None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a run in one file."""
+        return is_archive(self.path)
+
     def age(self, now: float | None = None) -> float | None:
         """Seconds since the newest checkpoint; None before the first."""
         if self.saved is None:
@@ -69,7 +75,8 @@ class RunSummary:
 def list_runs(checkpoints: Path) -> list[RunSummary]:
     """The runs in a folder, the newest checkpoint first, those without one last.
 
-    Every folder but a hidden one is listed; what is no run says so in its `problem`.
+    Every folder but a hidden one is listed; what is no run says so in its `problem`. Files are,
+    where they look like runs that were exported.
 
     Args:
         checkpoints: the folder of runs; nothing is listed if it is not there.
@@ -77,8 +84,8 @@ def list_runs(checkpoints: Path) -> list[RunSummary]:
     Raises:
         RunError: the folder is no folder, or cannot be read.
     """
-    summaries = [summarise(Run(path)) for path in _run_folders(checkpoints)]
-    return sorted(summaries, key=lambda run: (-(run.saved or -1.0), run.name))
+    summaries = [summarise(Run(path)) for path in _run_paths(checkpoints)]
+    return sorted(summaries, key=lambda run: (-(run.saved or -1.0), run.is_file, run.name))
 
 
 def summarise(run: Run) -> RunSummary:
@@ -179,7 +186,9 @@ def _candidates(checkpoints: Path, text: str) -> list[Path]:
 
 
 def _newest(checkpoints: Path) -> Run:
+    """The folder with the newest checkpoint; a file only where no folder is."""
     summaries = list_runs(checkpoints)
+    summaries = [run for run in summaries if not run.is_file] or summaries
     if summaries and summaries[0].saved is not None:
         return Run(summaries[0].path)
     if summaries:
@@ -208,7 +217,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(every[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _run_folders(checkpoints: Path) -> list[Path]:
+def _run_paths(checkpoints: Path) -> list[Path]:
     try:
         paths = [path for path in checkpoints.iterdir() if not path.name.startswith(".")]
     except FileNotFoundError:
@@ -218,7 +227,19 @@ def _run_folders(checkpoints: Path) -> list[Path]:
             f"{str(checkpoints)!r} cannot be read as a folder of runs ({error.strerror}): name "
             "another with --checkpoints"
         ) from error
-    return sorted(path for path in paths if stat.S_ISDIR(_mode(path) or 0))
+    return sorted(path for path in paths if stat.S_ISDIR(_mode(path) or 0) or _is_exported(path))
+
+
+def _is_exported(path: Path) -> bool:
+    """Whether a file looks like a run in one file; other ZIP archives do not."""
+    if not is_archive(path):
+        return False
+    try:
+        with path.open("rb") as file:
+            name = file.read(_NAME_AT + 8)[_NAME_AT:]
+    except OSError:
+        return False
+    return path.suffix == ".charnn" or name.startswith((b"best/", b"config.j"))
 
 
 def _is_file(path: Path) -> bool:

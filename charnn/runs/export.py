@@ -2,8 +2,9 @@
 
 The file holds what a reader of the folder reads, sealed and bound by checksums as there. Left out
 are the trainer's state, the plan, and where on this machine things were: the paths of the texts
-and of the run, and the notes and warnings of the training, which may name files. How such a file
-is laid out is archive.py's, reading one is everybody's.
+and of the run, and the notes and warnings of the training, which may name files. On request the
+n-gram model and the index of copies are left out too, which tell the most of the text's wording.
+How such a file is laid out is archive.py's, reading one is everybody's.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from charnn.errors import RunError, RunExistsError, RunNotFoundError
-from charnn.records import Event, Finished, Record, RunStarted
+from charnn.records import Event, Finished, Record, RunStarted, Validation
 from charnn.runs.archive import Entry, lay_out
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint, open_manifest
 from charnn.runs.config import MAX_CONFIG_BYTES
@@ -28,15 +29,18 @@ from charnn.runs.layout import (
     EXTRA_PREFIXES,
     JOURNALS,
     MANIFEST,
+    METRICS,
     NEW,
     Slot,
     belongs,
     is_leftover,
 )
+from charnn.runs.ngram_file import EXPERT, WEIGHT
 from charnn.runs.run import Run
 from charnn.runs.storage import Buffer, Checksum, flush_folder, remove, write_file, writing
 
 _TRAINER = "trainer."
+_BITS = "bits_per_char"
 _LOCAL_EVENTS = ("note", "warning")
 _LOCAL_KEYS = ("paths", "looks")  # of the corpus
 
@@ -55,7 +59,7 @@ class _Content:
         return Entry(name, length, crc), Checksum(length, digest.hexdigest())
 
 
-def export_run(run: Run, file: Path) -> tuple[int, str | None]:
+def export_run(run: Run, file: Path, *, with_ngram: bool = True) -> tuple[int, str | None]:
     """Write what a run came to into one file, which every command reads as a run.
 
     The same run gives the same bytes. The file appears whole or not at all.
@@ -63,6 +67,8 @@ def export_run(run: Run, file: Path) -> tuple[int, str | None]:
     Args:
         run: a run with a checkpoint.
         file: where; nothing may be called so.
+        with_ngram: whether the n-gram model and the index of copies go along. Without them the
+            file is that of a run that has neither.
 
     Returns:
         How many bytes it has, and why the checkpoint in it is not the newest; None if it is.
@@ -73,12 +79,12 @@ def export_run(run: Run, file: Path) -> tuple[int, str | None]:
         RunExistsError: something is called so already.
         RunError: the run is an exported one, or too large, or the system refused.
     """
-    if run.path.is_file():
+    if run.path.is_file() and with_ngram:
         raise RunError(f"{run.path} is one file already: copy it")
     if os.path.lexists(file):
         raise RunExistsError(f"{file} is there already and is not overwritten: name another file")
     checkpoint = _chosen(run)
-    contents = _contents(run, checkpoint)
+    contents = _contents(run, checkpoint, with_ngram)
     entries = [contents[name].entry(name)[0] for name in sorted(contents)]
     try:
         heads, directory = lay_out(entries)
@@ -105,11 +111,11 @@ def _chosen(run: Run) -> Checkpoint:
     return open_checkpoint(run.path, slot, names)
 
 
-def _contents(run: Run, checkpoint: Checkpoint) -> dict[str, _Content]:
+def _contents(run: Run, checkpoint: Checkpoint, with_ngram: bool) -> dict[str, _Content]:
     """Every file of the export, by its name in it."""
     manifest = checkpoint.manifest
-    found = {CONFIG: _fixed(_config(run))}
-    for name in {*manifest.run_files, *_unbound(run)} - {CONFIG}:
+    found = {CONFIG: _fixed(_config(run, with_ngram))}
+    for name in _run_files(run, checkpoint, with_ngram):
         measure_file(run.path / name, manifest.run_files.get(name))
         found[name] = _Content(partial(_read_blocks, run.path / name))
     run_files = {name: content.entry(name)[1] for name, content in found.items()}
@@ -118,6 +124,7 @@ def _contents(run: Run, checkpoint: Checkpoint) -> dict[str, _Content]:
     kept = {name: entry for name, entry in manifest.files.items() if not name.startswith(_TRAINER)}
     shared = replace(
         manifest,
+        scores=manifest.scores if with_ngram else _scores_of_network(run, checkpoint),
         files=kept,
         run_files=run_files,
         journals={name: content.entry(name)[1] for name, content in journals.items()},
@@ -129,18 +136,37 @@ def _contents(run: Run, checkpoint: Checkpoint) -> dict[str, _Content]:
     return found
 
 
-def _unbound(run: Run) -> list[str]:
-    """Files beside the network that came after the checkpoint; its export binds them."""
-    names = [path.name for path in run.path.iterdir() if path.name.startswith(EXTRA_PREFIXES)]
-    return [name for name in names if belongs(name) and not is_leftover(name)]
+def _run_files(run: Run, checkpoint: Checkpoint, with_ngram: bool) -> set[str]:
+    """Names of the files beside the checkpoint, those that came after it among them."""
+    names = set(checkpoint.manifest.run_files) - {CONFIG}
+    if not with_ngram:
+        return {name for name in names if not name.startswith(EXTRA_PREFIXES)}
+    later = [path.name for path in run.path.iterdir() if path.name.startswith(EXTRA_PREFIXES)]
+    return names | {name for name in later if belongs(name) and not is_leftover(name)}
+
+
+def _scores_of_network(run: Run, checkpoint: Checkpoint) -> dict[str, float]:
+    """The scores of a checkpoint as they are without the n-gram model beside it."""
+    scores = dict(checkpoint.manifest.scores)
+    if scores.pop(WEIGHT, 0) == 0:
+        return scores
+    scores.pop(_BITS, None)
+    for record in run.records(METRICS):
+        if isinstance(record, Validation) and record.step == checkpoint.step and not record.final:
+            bits = record.network_bits_per_char
+            scores |= {} if bits is None else {_BITS: bits}
+    return scores
 
 
 def _fixed(data: Buffer) -> _Content:
     return _Content(lambda: [data])
 
 
-def _config(run: Run) -> bytes:
+def _config(run: Run, with_ngram: bool) -> bytes:
+    run.config()  # refuses what is none
     data = read_sealed(run.path / CONFIG, MAX_CONFIG_BYTES)
+    if not with_ngram:
+        data["experts"] = [name for name in data["experts"] if name != EXPERT]
     data["corpus"] = {key: value for key, value in data["corpus"].items() if key not in _LOCAL_KEYS}
     return seal(data)
 

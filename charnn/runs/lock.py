@@ -115,7 +115,7 @@ def _acquire(path: Path) -> int:
     for _ in range(_ATTEMPTS):
         if not os.path.lexists(path):
             path.touch()
-        descriptor = open_plain(path, os.O_RDWR)
+        descriptor = _open(path)
         if _take(descriptor):
             return descriptor
         os.close(descriptor)
@@ -123,6 +123,16 @@ def _acquire(path: Path) -> int:
     raise RunLockedError(
         f"run {path.parent.name} is being trained by {_read_holder(path)}: wait for it or stop it"
     )
+
+
+def _open(path: Path) -> int:
+    """A descriptor to lock; what the system says against it is an OSError again."""
+    try:
+        return open_plain(path, os.O_RDWR)
+    except RunDamagedError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
 
 
 def _say_who(descriptor: int) -> None:

@@ -12,7 +12,7 @@ At every instant one of the last two is whole. Only the process that holds the r
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from charnn.runs.layout import (
 )
 from charnn.runs.manifest import Manifest, read_manifest
 from charnn.runs.storage import (
+    BLOCK_BYTES,
     Buffer,
     Checksum,
     flush_file,
@@ -43,6 +44,9 @@ from charnn.runs.storage import (
     writing,
 )
 from charnn.runs.tensors import check_finite, encode_tensors
+
+Looks = tuple[tuple[str, int, int, int, int], ...]
+"""Name, inode, length and times of every file in a folder."""
 
 
 def bind_run_files(run: Path) -> dict[str, Checksum]:
@@ -73,11 +77,14 @@ def save_checkpoint(
     scores: Mapping[str, float],
     run_files: Mapping[str, Checksum],
     journals: Mapping[str, Checksum],
+    known: Looks | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> Manifest:
     """Save a checkpoint; when this returns it is on the disk, when it fails the one before is.
 
     Costs one pass over the new files and one over the ones they replace: only a checkpoint that
-    is whole may take the place of the one before it.
+    is whole may take the place of the one before it. Who has written that one, and says how its
+    folder looked then, saves the second pass as long as it looks so.
 
     Args:
         run: the run's folder; the caller holds its lock.
@@ -87,6 +94,8 @@ def save_checkpoint(
         scores: finite numbers by name, such as "bits_per_char".
         run_files: what `bind_run_files` said.
         journals: what `Journals.marks` said when the state was taken.
+        known: what `looks_of` said of the slot's folder when the caller had saved it.
+        watch: called before every few megabytes; what it raises breaks the saving off.
 
     Raises:
         RunError: the system refused; what was saved before is still there.
@@ -104,11 +113,11 @@ def save_checkpoint(
     with writing(f"checkpoint {slot} of step {step}"):
         remove(new)
         remove(run / (slot + OLD))
-        keep = is_whole(folder, slot)
+        keep = (known is not None and looks_of(folder) == known) or is_whole(folder, slot)
         try:
             for name in journals:
                 flush_file(run / name)
-            manifest = _write(new, manifest, files)
+            manifest = _write(new, manifest, files, watch or _nothing)
             _rotate(folder, keep)
         except Exception:
             with contextlib.suppress(OSError):
@@ -123,9 +132,33 @@ def _check_content_name(name: str) -> None:
         raise OptionError(f"a checkpoint's file must be .safetensors or .json, got {name!r}")
 
 
-def _write(new: Path, manifest: Manifest, files: Mapping[str, Mapping[str, Any]]) -> Manifest:
+def looks_of(folder: Path) -> Looks | None:
+    """What tells whether anybody has touched the files in a folder; None if it is not there."""
+    try:
+        seen = [(path.name, path.lstat()) for path in sorted(folder.iterdir())]
+    except OSError:
+        return None
+    return tuple(
+        (name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        for name, status in seen
+    )
+
+
+def _nothing() -> None:
+    return None
+
+
+def _write(
+    new: Path,
+    manifest: Manifest,
+    files: Mapping[str, Mapping[str, Any]],
+    watch: Callable[[], None],
+) -> Manifest:
     new.mkdir()
-    written = {name: write_file(new / name, _encode(name, files[name])) for name in files}
+    written = {
+        name: write_file(new / name, _watched(_encode(name, content), watch))
+        for name, content in files.items()
+    }
     manifest = replace(manifest, files=written)
     write_file(new / MANIFEST, [seal(manifest.to_json())])
     flush_folder(new)
@@ -136,6 +169,15 @@ def _encode(name: str, content: Mapping[str, Any]) -> Iterable[Buffer]:
     if name.endswith(".safetensors"):
         return encode_tensors(content)
     return [encode_json(content)]
+
+
+def _watched(parts: Iterable[Buffer], watch: Callable[[], None]) -> Iterator[Buffer]:
+    """The same bytes; `watch` is called before each block of them."""
+    for part in parts:
+        view = memoryview(part)
+        for start in range(0, len(view), BLOCK_BYTES):
+            watch()
+            yield view[start : start + BLOCK_BYTES]
 
 
 def _rotate(folder: Path, keep: bool) -> None:

@@ -57,6 +57,7 @@ def advise(
     shape = recipe.shape(vocab_size)
     batches = Batches(tokens, recipe.batch_size, recipe.seq_len)
     seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind)
+    threads = f"{device.threads} thread{'s' if device.threads != 1 else ''}"
     yield f"text       {corpus}: {_parts(stream)}"
     for note in notes:
         yield f"           {note}"
@@ -69,8 +70,11 @@ def advise(
         f"recipe     {recipe.batch_size} rows of {recipe.seq_len} tokens, {recipe.optimizer} at "
         f"{recipe.learning_rate:g}, output dropout {recipe.output_dropout:g}"
     )
-    yield f"device     {device.kind}, {device.precision}, {device.threads} threads"
-    yield f"time       {_time(chosen, seconds, batches.windows_per_epoch)}"
+    yield f"device     {device.kind}, {device.precision}, {threads}"
+    budget, *rest = _time(chosen, seconds, batches.windows_per_epoch)
+    yield f"time       {budget}"
+    for line in rest:
+        yield f"           {line}"
     yield f"memory     about {_memory(recipe, shape) / 2**20:,.0f} MB"
     yield f"disk       about {_disk(shape, stream) / 2**20:,.1f} MB"
 
@@ -82,15 +86,20 @@ def _parts(stream: TokenStream) -> str:
     return f"{stream.characters:,} characters ({', '.join(parts)})"
 
 
-def _time(options: TrainOptions, seconds_per_step: float, windows_per_epoch: int) -> str:
+def _time(
+    options: TrainOptions, seconds_per_step: float, windows_per_epoch: int
+) -> tuple[str, ...]:
     steps = planned_steps(options, windows_per_epoch)
     if steps is not None:
         minutes = steps * seconds_per_step / 60
-        return f"{steps:,} steps, about {minutes:,.1f} minutes on a typical machine of this kind"
+        return (f"{steps:,} steps, about {minutes:,.1f} minutes on a typical machine of this kind",)
     minutes = options.minutes or DEFAULT_MINUTES
     likely = 60 * minutes / seconds_per_step
     end = "" if options.minutes else ", or until validation has clearly stopped improving"
-    return f"{minutes:g} minutes{end}; about {likely:,.0f} steps on a typical machine of this kind"
+    return (
+        f"{minutes:g} minutes{end}",
+        f"about {likely:,.0f} steps on a typical machine of this kind",
+    )
 
 
 def _memory(recipe: Recipe, shape: ModelShape) -> float:

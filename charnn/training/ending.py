@@ -8,6 +8,7 @@ from charnn.records import Finished
 from charnn.runs.checkpoints import open_manifest
 from charnn.runs.layout import EVENTS, PLAN, SLOTS, Slot
 from charnn.runs.run import Run
+from charnn.text.shell import quoted
 from charnn.training.plan import Plan
 
 
@@ -64,5 +65,5 @@ def refuse_ended(run: Run, step: int) -> None:
     }.get(end.reason, f"has finished its {step} steps")
     raise RunError(
         f"run {run.name} {how}: give it more with --minutes, --epochs or --steps, or start a new "
-        f"one from it with --init-from {run.name}"
+        f"one from it with --init-from {quoted(run.name)}"
     )

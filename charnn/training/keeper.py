@@ -5,7 +5,7 @@ and tried again with the next save.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from charnn.errors import RunDamagedError, RunError
@@ -16,11 +16,12 @@ from charnn.runs.journals import Journals
 from charnn.runs.layout import GRADIENTS, WEIGHTS, Slot
 from charnn.runs.ngram_file import WEIGHT
 from charnn.runs.run import Run
-from charnn.runs.saving import bind_run_files, save_checkpoint
+from charnn.runs.saving import Looks, bind_run_files, looks_of, save_checkpoint
 from charnn.runs.storage import Checksum
 from charnn.training.plan import Plan
-from charnn.training.saver import Outcome, Saver, Snapshot
-from charnn.training.state import Arrays, Progress, TrainerState
+from charnn.training.progress import Progress
+from charnn.training.saver import Outcome, OvertakenError, Saver, Snapshot
+from charnn.training.state import Arrays, TrainerState
 
 TRAINER_ARRAYS = "trainer.safetensors"
 TRAINER_PROGRESS = "trainer.json"
@@ -38,6 +39,8 @@ class RunKeeper:
         journals: how much of each journal belongs to the run; None is what belonged to it at the
             checkpoint, and nothing without one.
         earlier_plans: those that the run has fulfilled, as JSON objects.
+        hurried: whether somebody waits for the end: then the state does not change any more, and a
+            checkpoint that is being written is given up for a newer one.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class RunKeeper:
         resumed: Checkpoint | None = None,
         journals: Mapping[str, Checksum] | None = None,
         earlier_plans: Sequence[Mapping[str, Any]] = (),
+        hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         self._run = run
         self._shape = shape
@@ -56,6 +60,8 @@ class RunKeeper:
         self._run_files = bind_run_files(run.path)
         self._earlier_plans = list(earlier_plans)
         self._saver = Saver(self._write)
+        self._hurried = hurried
+        self._looks: dict[Slot, Looks | None] = {}
         self._best: Arrays | None = None
         self._plan: Plan | None = None  # that could not be written
         self._records: deque[Record] = deque(maxlen=MOST_WAITING)
@@ -96,13 +102,15 @@ class RunKeeper:
     def save_last(self, state: TrainerState) -> None:
         """Keep all that resuming needs, the averaged weights where a reader looks for weights.
 
-        The state is copied; the copy is written while the training goes on.
+        The state is copied; the copy is written while the training goes on. Where somebody waits
+        for the end it does not go on, and nothing is copied.
         """
         if self._plan is not None:
             self.save_plan(self._plan)
+        copy = not self._hurried()
         files = {
-            WEIGHTS: state.weights(averaged=True),
-            TRAINER_ARRAYS: state.arrays(),
+            WEIGHTS: state.weights(averaged=True, copy=copy),
+            TRAINER_ARRAYS: state.arrays(copy=copy),
             TRAINER_PROGRESS: state.progress.to_json(),
         }
         self._save("last", files, state.progress, state.progress.best_bits_per_char)
@@ -155,15 +163,30 @@ class RunKeeper:
         self._saver.hand_over(Snapshot(slot, progress.step, scores, files, self._journals.marks()))
 
     def _write(self, snapshot: Snapshot) -> None:
+        """Write a checkpoint; on the thread of the saver.
+
+        Raises:
+            RunError: the system refused.
+            OvertakenError: it was given up for a newer one.
+        """
+
+        def watch() -> None:
+            if self._hurried() and self._saver.is_overtaken(snapshot):
+                raise OvertakenError
+
+        slot = snapshot.slot
         save_checkpoint(
             self._run.path,
-            snapshot.slot,
+            slot,
             snapshot.files,
             step=snapshot.step,
             scores=snapshot.scores,
             run_files=self._run_files,
             journals=snapshot.journals,
+            known=self._looks.pop(slot, None),
+            watch=watch,
         )
+        self._looks[slot] = looks_of(self._run.path / slot)
 
 
 def restore(state: TrainerState, checkpoint: Checkpoint, shape: ModelShape) -> None:

@@ -12,7 +12,6 @@ The rules, each from benchmarks/RESULTS.md and benchmarks/LOG.md:
   ratios measured between the two. It is no promise.
 """
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +21,7 @@ from charnn.corpus.tokenizers.comparison import Fit
 from charnn.model.shapes import parameter_count
 from charnn.text.classes import Sort
 from charnn.text.inspect import Inspection
+from charnn.text.shell import joined
 from charnn.text.yardsticks import PPMD, XZ, Yardstick
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe, nominal_seconds_per_step
@@ -163,4 +163,4 @@ def _command(inspection: Inspection, tokenizer: str, minutes: int, texts: Sequen
         words += ["--encoding", encoding]
     if tokenizer != "char":
         words += ["--tokenizer", tokenizer]
-    return shlex.join(words)
+    return joined(words)

@@ -8,8 +8,10 @@ from typing import Any
 
 from charnn._version import __version__
 from charnn.corpus.batches import Batches
-from charnn.corpus.stream import Progress, TokenStream, prepare_stream
+from charnn.corpus.preparing import prepare_stream
+from charnn.corpus.stream import TokenStream
 from charnn.corpus.tokenizers import Tokenizer
+from charnn.corpus.workshop import Progress
 from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig

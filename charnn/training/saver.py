@@ -47,6 +47,10 @@ class Outcome(NamedTuple):
     problem: str | None = None
 
 
+class OvertakenError(Exception):
+    """What was being written is not worth the time: a newer one waits for its place."""
+
+
 class Saver:
     """Writes snapshots one after another on a thread that lives while there is one to write.
 
@@ -55,7 +59,8 @@ class Saver:
     and one that waits in each slot.
 
     Args:
-        write: writes a snapshot; called on the thread.
+        write: writes a snapshot; called on the thread. Where it ends with OvertakenError it has
+            left everything as it was, and nothing is told of it.
     """
 
     def __init__(self, write: Callable[[Snapshot], object]) -> None:
@@ -83,6 +88,10 @@ class Saver:
                 self._thread = threading.Thread(target=self._work, name="saver", daemon=True)
                 self._thread.start()
 
+    def is_overtaken(self, snapshot: Snapshot) -> bool:
+        """Whether a newer snapshot of the same slot waits while this one is written."""
+        return snapshot.slot in self._waiting
+
     def wait(self) -> None:
         """Wait until everything handed over is written, or has failed."""
         while (thread := self._thread) is not None:
@@ -106,6 +115,8 @@ class Saver:
             try:
                 self._write(snapshot)
                 self._outcomes.append(Outcome(snapshot.slot, snapshot.step))
+            except OvertakenError:
+                continue
             except (RunError, OSError, MemoryError) as error:
                 problem = str(error) or "there is not enough memory to save"
                 with self._lock:

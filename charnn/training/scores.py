@@ -1,6 +1,8 @@
 """What each expert pays for a text, and what they pay together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from charnn.model.ngram_scores import score_adaptive, score_frozen
 
 Tokens = NDArray[np.integer]
 Nats = NDArray[np.float64]
+OnNats = Callable[[str, NDArray[np.floating[Any]]], None]
+"""Told a name and what each token cost, (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def score_together(
     tokenizer: Tokenizer,
     *,
     adapting: bool = False,
+    on_nats: OnNats | None = None,
 ) -> Scores:
     """The scores of a text from what each of its tokens costs.
 
@@ -62,14 +67,29 @@ def score_together(
         tokens: (n,).
         tokenizer: what made them.
         adapting: whether the weight, too, follows what was read.
+        on_nats: told what each token costs whom; see `Manner` in scoring.py.
     """
+    tell = _teller("dynamic_" if adapting else "", on_nats)
+    tell("network", network)
     alone = score_tokens(network.sum(), tokens, tokenizer)
     if not len(counted):
         return Scores(alone, alone)
     mix = mix_adaptively if adapting else mix_log_probs
     mixed = -mix(-network, -counted, weight)
+    tell("ngram", counted)
+    tell("both", mixed)
     return Scores(
         score=score_tokens(mixed.sum(), tokens, tokenizer),
         network=alone,
         ngram=score_tokens(counted.sum(), tokens, tokenizer),
     )
+
+
+def _teller(prefix: str, on_nats: OnNats | None) -> OnNats:
+    """What tells the listener, if there is one."""
+
+    def tell(name: str, nats: NDArray[np.floating[Any]]) -> None:
+        if on_nats:
+            on_nats(prefix + name, nats)
+
+    return tell

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.corpus.accounting import Score
+from charnn.corpus.encoding import encode_source
 from charnn.corpus.split import check_part
-from charnn.corpus.stream import encode_source
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.language_model import LanguageModel
@@ -23,7 +23,14 @@ from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
 from charnn.training.evaluation import token_nats
 from charnn.training.saved import Text, stream_of
-from charnn.training.scores import Nats, Scores, adaptive_nats, counted_nats, score_together
+from charnn.training.scores import (
+    Nats,
+    OnNats,
+    Scores,
+    adaptive_nats,
+    counted_nats,
+    score_together,
+)
 from charnn.training.state import take_weights
 
 
@@ -34,10 +41,13 @@ class Manner:
     Attributes:
         with_ngram: whether the n-gram model, if there is one, predicts beside the network.
         dynamic: whether to score once more with experts that go on learning.
+        on_nats: told what each token costs "network", "ngram" and "both", (n,) each, and where
+            they go on learning "dynamic_network" and so on; for intervals and pictures.
     """
 
     with_ngram: bool = True
     dynamic: bool = False
+    on_nats: OnNats | None = None
 
 
 USUAL_MANNER = Manner()
@@ -161,7 +171,7 @@ def _evaluation(
     counts = read_ngram(run, checkpoint) if manner.with_ngram else None
     counted = counted_nats(counts, tokens, boundary)
     weight = ngram_weight(checkpoint)
-    scores = score_together(nats, counted, weight, tokens, tokenizer)
+    scores = score_together(nats, counted, weight, tokens, tokenizer, on_nats=manner.on_nats)
     dynamic = None
     if manner.dynamic:
         report = _reporter("adapting", len(tokens), on_progress)
@@ -170,7 +180,9 @@ def _evaluation(
             dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part
         )
         counted = adaptive_nats(counts, tokens, boundary)
-        dynamic = score_together(nats, counted, weight, tokens, tokenizer, adapting=True)
+        dynamic = score_together(
+            nats, counted, weight, tokens, tokenizer, adapting=True, on_nats=manner.on_nats
+        )
     return Evaluation(scores.score, scores.network, scores.ngram, part, dynamic)
 
 

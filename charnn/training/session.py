@@ -5,16 +5,14 @@ Joins stream, tokenizer, recipe, network and run folder; the training itself is 
 
 import contextlib
 import gc
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charnn.corpus.stream import TokenStream
 from charnn.errors import RunError, RunNotFoundError
 from charnn.generation.copy_file import COPIES, copies_arrays, copies_of
-from charnn.model.ngram import Ngram
-from charnn.records import Control, Record, RunStarted
+from charnn.records import RunStarted
 from charnn.runs.anew import begin_anew
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.files import measure_file
@@ -22,15 +20,15 @@ from charnn.runs.layout import JOURNALS, WEIGHTS, next_free_name
 from charnn.runs.lock import lock_run
 from charnn.runs.ngram_file import NGRAM, read_ngram
 from charnn.runs.run import Run, check_free, create_run
-from charnn.training.beginning import count_text, new_state, opening
+from charnn.training.beginning import count_text, opening
 from charnn.training.changed import notice_change
-from charnn.training.device import Device, choose_device, flushing_denormals
+from charnn.training.device import choose_device, flushing_denormals
 from charnn.training.ending import end_of, not_saved, refuse_ended, saved_plan
 from charnn.training.faults import NoMemoryError
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.options import Interval, TrainOptions
 from charnn.training.plan import Plan
-from charnn.training.recipe import Recipe, nominal_seconds_per_step
+from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.saved import (
     Text,
     find_stream,
@@ -41,56 +39,13 @@ from charnn.training.saved import (
     sizes_of,
     with_recipe,
 )
+from charnn.training.setting import Callbacks, Setting
 from charnn.training.state import TrainerState
-from charnn.training.task import Task
 from charnn.training.trainer import Trainer
 
 Events = Sequence[tuple[str, str]]
 """Kinds and messages of what is to be told before a training begins."""
 _NOTHING: Mapping[str, Any] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Callbacks:
-    """How a training talks to the one who started it.
-
-    Attributes:
-        on_record: told every record, preparations among them.
-        control: what a person asks for meanwhile.
-        clock: seconds since the command began.
-    """
-
-    on_record: Callable[[Record], None]
-    control: Control
-    clock: Callable[[], float]
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What a training has besides its state."""
-
-    run: Run
-    options: TrainOptions
-    recipe: Recipe
-    device: Device
-    stream: TokenStream
-    callbacks: Callbacks
-    counts: Ngram | None = None
-
-    def state(self, init_from: Run | None = None) -> TrainerState:
-        """The state it begins with."""
-        state = new_state(self.options, self.recipe, self.stream, self.device)
-        if init_from is not None:
-            state.load_weights(init_from.chosen(WEIGHTS).weights(state.model.shape))
-        return state
-
-    def task(self) -> Task:
-        callbacks, path = self.callbacks, str(self.run.path)
-        return Task(
-            *(self.options, self.recipe, self.device, self.stream, callbacks.control, path),
-            callbacks.clock,
-            self.counts,
-        )
 
 
 @flushing_denormals()
@@ -128,11 +83,11 @@ def train_new(
     name = run_name or next_free_name(checkpoints, corpus)
     run = Run(checkpoints / name)
     counts = count_text(stream, recipe)
-    setting = _Setting(run, options, recipe, device, stream, callbacks, counts)
+    setting = Setting(run, options, recipe, device, stream, callbacks, counts)
     state = setting.state(init_from)
     config = make_config(text, corpus, options, recipe, device, stream)
-    copies, unknown = copies_of(stream, init_from)
-    extra = {COPIES: copies_arrays(copies, stream.text_sha256)}
+    copies, unknown = copies_of(stream, init_from, callbacks.on_record)
+    extra = {COPIES: copies_arrays(copies, stream.text_sha256)} if copies else {}
     if counts:
         extra[NGRAM] = counts.arrays()
     notes = (*notes, unknown) if unknown else notes
@@ -180,7 +135,7 @@ def train_on(
         with contextlib.suppress(RunNotFoundError):
             checkpoint = run.last()
         counts = read_ngram(run, checkpoint)
-        setting = _Setting(run, options, recipe, device, stream, callbacks, counts)
+        setting = Setting(run, options, recipe, device, stream, callbacks, counts)
         state = setting.state()
         if checkpoint is not None:
             restore(state, checkpoint, state.model.shape)
@@ -196,18 +151,18 @@ def train_on(
             if plan is not None and "sample_every" in sampling:
                 plan = _sampling_anew(plan, setting)
             going_on = f"going on from step {state.progress.step:,}"
-            keeper = RunKeeper(run, state.model.shape, checkpoint)
+            keeper = setting.keeper(state, checkpoint)
             _run_trainer(setting, state, keeper, events, resumed=going_on, plan=plan)
     return run
 
 
 def _train_from_the_start(
-    setting: _Setting, state: TrainerState, events: Events, init_from: Run | None = None
+    setting: Setting, state: TrainerState, events: Events, init_from: Run | None = None
 ) -> None:
     """Train from step 0; where memory does not suffice, with half the rows, as often as needed."""
     planned, told = setting.recipe.batch_size, list(events)
     while True:
-        keeper = RunKeeper(setting.run, state.model.shape)
+        keeper = setting.keeper(state)
         try:
             _run_trainer(setting, state, keeper, told, save_first=init_from is not None)
             return
@@ -225,7 +180,7 @@ def _train_from_the_start(
 
 
 def _train_more(
-    setting: _Setting, state: TrainerState, checkpoint: Checkpoint | None, events: Events
+    setting: Setting, state: TrainerState, checkpoint: Checkpoint | None, events: Events
 ) -> None:
     """Go on behind the end of a plan with another one, from the best weights.
 
@@ -250,13 +205,13 @@ def _train_more(
     earlier = [*saved.pop("history", ()), saved]
     there = [name for name in JOURNALS if (run.path / name).exists()]
     journals = {name: measure_file(run.path / name) for name in there}
-    keeper = RunKeeper(run, state.model.shape, checkpoint, journals, earlier)
+    keeper = setting.keeper(state, checkpoint, journals, earlier)
     more = f"more from step {progress.step:,}, with the best weights, of step {best.step:,}"
     _run_trainer(setting, state, keeper, events, resumed=more, first_step=progress.step)
 
 
 def _run_trainer(
-    setting: _Setting,
+    setting: Setting,
     state: TrainerState,
     keeper: RunKeeper,
     events: Events = (),
@@ -291,7 +246,7 @@ def _run_trainer(
             raise not_saved(setting.run, keeper.unsaved)
 
 
-def _sampling_anew(plan: Plan, setting: _Setting) -> Plan:
+def _sampling_anew(plan: Plan, setting: Setting) -> Plan:
     """A saved plan with samples as often as the options say now."""
     vocab_size, kind = setting.stream.tokenizer.vocab_size, setting.device.kind
     nominal = nominal_seconds_per_step(setting.recipe, vocab_size, kind)

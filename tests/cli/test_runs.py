@@ -259,3 +259,49 @@ def test_warnings_are_told_longer_than_checkpoints(cli: Cli, story: Path) -> Non
     assert "dropped: a step\n" in said
     assert "saved: checkpoint at step 98\n" in said
     assert len(re.findall(r"(?m)^ .*  step ", said.partition("  events  ")[2])) == 20
+
+
+def test_a_run_to_share_without_its_ngram(cli: Cli, story: Path, text: Path) -> None:
+    file = story.parent / "shared.charnn"
+    said = cli("runs", "story", "--export", file, "--no-ngram")
+    size = memory(file.stat().st_size)
+    assert (said.code, said.err) == (0, "")
+    assert said.out == (
+        f"{file}: {size}, without n-gram model and index of copies; use it as a run: "
+        f"charnn generate -m {file}\n"
+    )
+    alone = cli("generate", "-n", "20", "--seed", "1", "--no-ngram", "-m", "story").out
+    assert cli("generate", "-n", "20", "--seed", "1", "-m", "shared.charnn").out == alone
+    scored = json.loads(cli("eval", text, "-m", "shared.charnn", "--json").out)
+    network = json.loads(cli("eval", text, "-m", "story", "--no-ngram", "--json").out)
+    assert scored["bits_per_char"] == network["bits_per_char"]
+    assert scored["ngram_bits_per_char"] is None
+    assert cli("runs", "--check", "shared.charnn").code == 0
+    shutil.rmtree("checkpoints/.streams")
+    assert cli("generate", "-m", "shared.charnn", "--max-copy", "20", "--seed", "1").err == (
+        "charnn: --max-copy needs to know the training text, and run shared.charnn has neither "
+        "copies.safetensors nor its tokens any more: leave max_copy out, or train again\n"
+    )
+
+
+def test_exported_files_are_listed(cli: Cli, story: Path) -> None:
+    cli("runs", "story", "--export", story.parent / "shared.charnn")
+    _, first, second = cli("runs").out.splitlines()
+    assert first.startswith("story ")
+    assert second.startswith("shared.charnn (file)  story ")
+
+
+def test_the_ngram_is_left_out_of_exports_alone(cli: Cli, story: Path) -> None:
+    message = "--no-ngram goes with --export: leave it out"
+    assert cli("runs", "story", "--no-ngram") == (2, "", f"charnn: {message}\n")
+
+
+def test_a_text_that_was_not_indexed_is_when_its_run_is_shared(cli: Cli, story: Path) -> None:
+    (story / "copies.safetensors").rename("before")
+    said = cli("runs", "story", "--export", "story.charnn")
+    assert (said.code, said.err) == (0, "indexing the text for --max-copy, once\n")
+    assert (story / "copies.safetensors").read_bytes() == Path("before").read_bytes()
+    (story / "copies.safetensors").unlink()
+    said = cli("generate", "-n", "20", "--max-copy", "12", "--seed", "1")
+    assert said.err == "indexing the text for --max-copy, once\nseed 1\n"
+    assert cli("generate", "-n", "20", "--max-copy", "12", "--seed", "1").err == "seed 1\n"

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charnn.corpus import stream as stream_module
+from charnn.corpus.encoding import encode_source
+from charnn.corpus.preparing import prepare_stream
 from charnn.corpus.split import MOST_VALIDATION_CHARACTERS, PARTS, Split, split_pieces, split_text
-from charnn.corpus.stream import TokenStream, encode_source, open_stream, prepare_stream
+from charnn.corpus.stream import TokenStream, checksum_of, open_stream
 from charnn.corpus.tokenizers import CharTokenizer, Tokenizer, train_tokenizer
 from charnn.errors import OptionError, StreamError, TextError
 from charnn.records import Preparing
@@ -567,7 +568,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / "stream.json"
     data = json.loads(path.read_text("utf-8"))
     change(data)
-    data["checksum"] = stream_module._checksum(data)
+    data["checksum"] = checksum_of(data)
     path.write_text(json.dumps(data), encoding="utf-8")
 
 

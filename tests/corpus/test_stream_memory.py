@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from charnn.corpus.stream import prepare_stream
+from charnn.corpus.preparing import prepare_stream
 from charnn.text.reading import open_texts
 
 

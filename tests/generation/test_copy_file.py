@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 import charnn
-from charnn.corpus.stream import prepare_stream
-from charnn.errors import OptionError, RunDamagedError
+from charnn.corpus.preparing import prepare_stream
+from charnn.errors import OptionError, RunDamagedError, RunError
+from charnn.generation import copy_file
 from charnn.generation.copies import CopyIndex, index_tokens
-from charnn.generation.copy_file import COPIES, copies_arrays, copies_of, load_copies
+from charnn.generation.copy_file import (
+    COPIES,
+    copies_arrays,
+    copies_of,
+    load_copies,
+    waits_for_copies,
+)
+from charnn.records import Preparing
 from charnn.runs.tensors import encode_tensors
 from charnn.text.reading import open_texts
 
@@ -134,3 +142,51 @@ def test_a_trained_run_knows_its_text(written):
     assert len(text) == 300
     whole = prompt + text
     assert not any(whole[end - 11 : end] in training for end in range(31, len(whole) + 1))
+
+
+# -- a text that is too long to be indexed when training begins ----------------------------------
+
+
+@pytest.fixture
+def long_text(monkeypatch):
+    monkeypatch.setattr(copy_file, "INDEXED_AT_ONCE", 100)
+
+
+@pytest.mark.usefixtures("long_text")
+def test_a_long_text_is_indexed_when_somebody_asks(run, stream):
+    assert copies_of(stream) == (None, None)
+    assert waits_for_copies(run)
+    told = []
+    made = load_copies(run, told.append)
+    tokens = len(stream.part("train"))
+    assert told[-1] == Preparing("indexing the text for --max-copy", tokens, tokens, "tokens")
+    assert (run.path / COPIES).is_file()
+    assert not waits_for_copies(run)
+    (stream.folder / "stream.json").unlink()
+    assert same(load_copies(run), made)
+    train = TEXT[: stream.parts["train"].characters]
+    table = index_tokens(stream.tokenizer.encode(train), stream.tokenizer, len(train))
+    assert same(made, CopyIndex([table]))
+
+
+def test_a_folder_that_cannot_be_written_still_has_an_index(run, stream, monkeypatch):
+    def refuse(path, data):
+        raise RunError("read-only")
+
+    monkeypatch.setattr(copy_file, "replace_file", refuse)
+    assert same(load_copies(run), copies_of(stream)[0])
+    assert not (run.path / COPIES).exists()
+
+
+@pytest.mark.usefixtures("long_text")
+def test_a_run_begun_from_another_takes_its_text_along_at_once(run, stream):
+    copies, note = copies_of(stream, run)
+    assert note is None
+    assert len(copies.tables) == 2
+    assert (run.path / COPIES).is_file()  # made for it, and kept
+
+
+def test_without_tokens_nobody_waits(run, stream, monkeypatch):
+    corpus = {"sha256": stream.text_sha256, "stream": "../../etc"}
+    monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus))
+    assert not waits_for_copies(run)

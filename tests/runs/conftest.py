@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -26,17 +25,14 @@ SHAPE = ModelShape(5, 3, 4, 2, "lstm")
 
 
 @pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where the system has such a disk: these tests make thousands of files."""
-    memory = "/dev/shm"
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
+def tmp_path(memory_path: Path) -> Path:
+    """A folder in memory: these tests make thousands of files."""
+    return memory_path
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def flushed(no_waiting: None) -> None:
     """No test waits for the disk; that everything is flushed is seen in the calls."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from charnn.errors import RunError, RunNotFoundError
 from charnn.runs.catalog import RunSummary, find_run, list_runs
+from charnn.runs.export import export_run
 from charnn.runs.lock import lock_run
 from charnn.runs.run import Run
 
@@ -150,3 +151,34 @@ def test_a_file_is_no_folder_of_runs(checkpoints: Path) -> None:
         f"{str(path)!r} cannot be read as a folder of runs (Not a directory): name another with "
         "--checkpoints"
     )
+
+
+def test_exported_runs_are_listed_as_files(whole_run: Run, tmp_path: Path) -> None:
+    checkpoints = whole_run.path.parent
+    export_run(whole_run, checkpoints / "shared.charnn")
+    export_run(whole_run, tmp_path / "other.charnn")
+    (checkpoints / "broken.charnn").write_bytes(b"PK\x03\x04 no run")
+    (checkpoints / "archive.zip").write_bytes(b"PK\x03\x04 no run either")
+    (checkpoints / "notes.txt").write_text("mine", encoding="utf-8")
+    folder, file, broken = list_runs(checkpoints)
+    assert [(run.name, run.is_file) for run in (folder, file, broken)] == [
+        ("novel", False),
+        ("shared.charnn", True),
+        ("broken.charnn", True),
+    ]
+    assert (file.step, file.best_step, file.problem) == (3, 3, None)
+    assert broken.problem
+    assert find_run(checkpoints, "shared.charnn").path == checkpoints / "shared.charnn"
+
+
+def test_a_file_is_only_meant_where_it_is_named_or_alone(
+    whole_run: Run, tmp_path: Path, helpers: Any
+) -> None:
+    checkpoints = whole_run.path.parent
+    export_run(whole_run, checkpoints / "shared.charnn")
+    assert find_run(checkpoints).name == "novel"
+    whole_run.path.rename(tmp_path / "away")
+    assert find_run(checkpoints).name == "shared.charnn"
+    helpers.run(checkpoints, "third")
+    with pytest.raises(RunNotFoundError, match=r"has a checkpoint yet \(there is third\)"):
+        find_run(checkpoints)

@@ -6,18 +6,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from charnn.errors import RunError, RunExistsError, RunNotFoundError
-from charnn.records import Event, RunStarted
+from charnn.errors import RunDamagedError, RunError, RunExistsError, RunNotFoundError
+from charnn.model.shapes import ModelShape, weight_shapes
+from charnn.records import Event, RunStarted, Validation
 from charnn.runs import export as export_module
 from charnn.runs.archive import Entry
 from charnn.runs.catalog import find_run, summarise
 from charnn.runs.check import check_run
+from charnn.runs.documents import write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.files import members_of
+from charnn.runs.journals import encode_line
 from charnn.runs.layout import JOURNALS
 from charnn.runs.lock import holder, lock_run
+from charnn.runs.ngram_file import read_ngram
 from charnn.runs.run import Run, create_run
 
 
@@ -237,3 +242,69 @@ def test_notes_of_other_kinds_go_along(whole_run: Run, tmp_path: Path) -> None:
     export_run(whole_run, tmp_path / "x")
     _, event = Run(tmp_path / "x").records("events.jsonl")
     assert event == Event("best", 3, "a", 2.0)
+
+
+def mixed(run: Run, helpers: Any) -> None:
+    """Make the run one of a mixture, with an index of copies; its network alone scored 4 bits."""
+    config = run.config().to_json() | {"experts": ["network", "ngram"]}
+    (run.path / "config.json").unlink()
+    write_sealed(run.path / "config.json", config)
+    (run.path / "copies.safetensors").write_bytes(b"123")
+    with (run.path / "metrics.jsonl").open("ab") as journal:
+        for final, bits in ((False, 4.0), (True, 5.0)):
+            score = Validation(3, 1.0, 3.0, 1.5, 9, 9, True, True, 2.0, final, bits)
+            journal.write(encode_line(score))
+    weights = {name: np.ones(size, np.float32) for name, size in weight_shapes(SHAPE).items()}
+    scores = {"bits_per_char": 3.0, "ngram_weight": 0.4}
+    files = {"weights.safetensors": weights}
+    helpers.save(run, 3, "best", scores=scores, files=files)
+
+
+SHAPE = ModelShape(257, 3, 4, 2, "lstm")
+
+
+def test_without_the_ngram(whole_run: Run, tmp_path: Path, helpers: Any) -> None:
+    mixed(whole_run, helpers)
+    file = tmp_path / "x.charnn"
+    export_run(whole_run, file, with_ngram=False)
+    names = list(members_of(file))
+    assert not [name for name in names if name.startswith(("ngram", "copies"))]
+    shared = Run(file)
+    assert tuple(shared.config().experts) == ("network",)
+    manifest = shared.best().manifest
+    assert dict(manifest.scores) == {"bits_per_char": 4.0}
+    assert set(manifest.run_files) == {"config.json", "tokenizer.json"}
+    assert read_ngram(shared, shared.best()) is None
+    assert not [finding for finding in check_run(shared) if finding.problem]
+    assert summarise(shared).bits_per_char == 4.0
+    assert tuple(whole_run.config().experts) == ("network", "ngram")
+
+
+def test_without_the_ngram_of_a_file(whole_run: Run, tmp_path: Path, helpers: Any) -> None:
+    mixed(whole_run, helpers)
+    whole, one, other = (tmp_path / name for name in ("novel", "one", "other"))
+    export_run(whole_run, whole)
+    assert "copies.safetensors" in members_of(whole)
+    export_run(Run(whole), one, with_ngram=False)
+    export_run(whole_run, other, with_ngram=False)
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_without_an_ngram_that_is_not_there(whole_run: Run, tmp_path: Path) -> None:
+    (whole_run.path / "ngram.safetensors").unlink()
+    with pytest.raises(RunDamagedError, match=r"ngram.safetensors is missing$"):
+        export_run(whole_run, tmp_path / "x")
+    export_run(whole_run, tmp_path / "x", with_ngram=False)
+    assert Run(tmp_path / "x").best().step == 3
+
+
+@pytest.mark.parametrize("change", [("corpus", []), ("experts", 7), ("experts", None)], ids=str)
+@pytest.mark.parametrize("with_ngram", [True, False])
+def test_a_configuration_that_is_none_is_refused(
+    whole_run: Run, tmp_path: Path, change: tuple[str, Any], with_ngram: bool
+) -> None:
+    config = whole_run.config().to_json() | dict([change])
+    (whole_run.path / "config.json").unlink()
+    write_sealed(whole_run.path / "config.json", config)
+    refusal(RunError, lambda: export_run(whole_run, tmp_path / "x", with_ngram=with_ngram))
+    assert not (tmp_path / "x").exists()

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from charnn.errors import OptionError, RunDamagedError, RunError, RunNotFoundError
+from charnn.runs import saving as saving_module
 from charnn.runs.checkpoints import open_checkpoint
 from charnn.runs.documents import encode_json
 from charnn.runs.run import Run
-from charnn.runs.saving import bind_run_files, is_whole, save_checkpoint
+from charnn.runs.saving import bind_run_files, is_whole, looks_of, save_checkpoint
 
 
 def damage(path: Path) -> None:
@@ -302,3 +303,65 @@ def test_binding_refuses_links_and_odd_names(run: Any) -> None:
     (run.path / "ngram.Ä").write_bytes(encode_json({}))
     with pytest.raises(RunDamagedError, match=r"names a file 'ngram\.Ä', which no run has"):
         bind_run_files(run.path)
+
+
+def test_what_looks_as_it_was_saved_is_not_read_again(
+    run: Run, helpers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(
+        saving_module, "is_whole", lambda folder, slot: read.append(slot) or is_whole(folder, slot)
+    )
+    helpers.save(run, 1)
+    known = looks_of(run.path / "last")
+    helpers.save(run, 2, known=known)
+    assert read == ["last"]
+    helpers.save(run, 3, known=known)  # of another one
+    helpers.save(run, 4)
+    assert read == ["last"] * 3
+    assert (run.last().step, open_checkpoint(run.path, "last").step) == (4, 4)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "trainer.json", "manifest.json"])
+def test_what_was_damaged_since_it_was_saved_is_noticed(run: Run, helpers: Any, name: str) -> None:
+    helpers.save(run, 1)
+    helpers.save(run, 2)
+    known = looks_of(run.path / "last")
+    damage(run.path / "last" / name)
+    helpers.save(run, 3, known=known)
+    (run.path / "last" / "manifest.json").unlink()
+    assert run.last().step == 1  # and not the damaged one
+
+
+def test_looks(run: Run, helpers: Any) -> None:
+    assert looks_of(run.path / "last") is None
+    helpers.save(run, 1)
+    looks = looks_of(run.path / "last")
+    assert looks == looks_of(run.path / "last")
+    (run.path / "last" / "more").touch()
+    assert looks_of(run.path / "last") != looks
+
+
+class Enough(Exception):  # noqa: N818
+    """Somebody has had enough."""
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_a_save_that_is_broken_off_leaves_what_was_there(
+    run: Run, helpers: Any, calls: int
+) -> None:
+    helpers.save(run, 1)
+    left = calls
+
+    def watch() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Enough
+
+    with pytest.raises(Enough):
+        helpers.save(run, 2, watch=watch)
+    assert run.last().step == 1
+    assert not (run.path / "last.new").exists()
+    helpers.save(run, 3, watch=lambda: None)
+    assert run.last().step == 3

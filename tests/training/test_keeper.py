@@ -1,15 +1,19 @@
 """The Keeper of a run folder: what is kept where, and taken up again."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from charnn.errors import RunDamagedError, RunNotFoundError
 from charnn.records import Event, Heartbeat, Preparing, Sample, StepRecord
+from charnn.runs import saving
 from charnn.runs.run import Run, create_run
 from charnn.training.device import Device
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.plan import Plan
 from charnn.training.saved import Text, make_config
+from charnn.training.saver import Outcome
 
 STEP = StepRecord(3, 0.5, 2.5, 3.6, 0.01, 0.4, 900.0, 1.5, 8.0, 1 << 20)
 PLAN = Plan(12, 6, 1, 1, 3, 4, 5, patience=2, seconds=30.0)
@@ -174,3 +178,54 @@ def test_a_checkpoint_of_another_network_is_refused(begin):
         f"{run.path / 'last'}: the saved training state does not fit: "
         "carried state has shape (4, 12), not (3, 12)"
     )
+
+
+def test_who_hurries_gives_an_old_checkpoint_up_for_a_newer_one(begin, monkeypatch):
+    run, keeper, state = begin()
+    began, may_go_on, encode = threading.Event(), threading.Event(), saving.encode_tensors
+
+    def slowly(arrays):
+        for part in encode(arrays):
+            began.set()
+            assert may_go_on.wait(30)
+            yield part
+
+    monkeypatch.setattr(saving, "encode_tensors", slowly)
+    hurried = False
+    keeper._hurried = lambda: hurried
+    state.progress.step = 1
+    keeper.save_last(state)
+    assert began.wait(30)
+    state.progress.step = 2
+    keeper.save_last(state)
+    hurried = True
+    may_go_on.set()
+    keeper.wait()
+    assert keeper.outcomes() == [Outcome("last", 2)]
+    assert run.last().step == 2
+    assert not (run.path / "last.prev").exists()
+
+
+def test_who_does_not_hurry_has_every_checkpoint_that_was_begun(begin):
+    run, keeper, state = begin()
+    for step in (1, 2, 3):
+        state.progress.step = step
+        keeper.save_last(state)
+        keeper.wait()
+    assert keeper.outcomes() == [Outcome("last", step) for step in (1, 2, 3)]
+    assert run.last().step == 3
+
+
+def test_damage_between_two_saves_does_not_become_the_one_before(begin):
+    run, keeper, state = begin()
+    for step in (1, 2, 3):
+        state.progress.step = step
+        keeper.save_last(state)
+        keeper.wait()
+        if step == 2:
+            path = run.path / "last" / "weights.safetensors"
+            data = bytearray(path.read_bytes())
+            data[-1] ^= 1
+            path.write_bytes(data)
+    (run.path / "last" / "manifest.json").unlink()
+    assert run.last().step == 1

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from charnn.errors import RunError
-from charnn.training.saver import Outcome, Saver, Snapshot
+from charnn.training.saver import Outcome, OvertakenError, Saver, Snapshot
 
 
 def snapshot(slot="last", step=1):
@@ -136,3 +136,26 @@ def test_closing_gives_up_what_waits_and_waits_for_what_is_being_written():
     saver.close()
     assert disk.written == [("last", 1)]
     saver.close()
+
+
+def test_one_that_is_given_up_for_a_newer_one_is_not_told_of():
+    began, may_go_on, written = threading.Semaphore(0), threading.Semaphore(0), []
+
+    def write(snapshot):
+        began.release()
+        assert may_go_on.acquire(timeout=30)
+        if saver.is_overtaken(snapshot):
+            raise OvertakenError
+        written.append((snapshot.slot, snapshot.step))
+
+    saver = Saver(write)
+    saver.hand_over(snapshot("last", 1))
+    assert began.acquire(timeout=30)
+    saver.hand_over(snapshot("best", 2))
+    saver.hand_over(snapshot("last", 3))
+    for _ in range(3):
+        may_go_on.release()
+    saver.wait()
+    assert written == [("best", 2), ("last", 3)]
+    assert saver.outcomes() == [Outcome("best", 2), Outcome("last", 3)]
+    assert saver.failed == {}

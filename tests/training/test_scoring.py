@@ -253,6 +253,17 @@ def test_without_the_counts_it_is_the_network_alone(train):
     assert alone.ngram is None
 
 
+def test_what_each_token_costs_is_told_for_those_who_ask(train):
+    told = {}
+    run = Run(train(no_ngram=False, ngram_weight=0.01, steps=20).model.path)
+    scores = score_part(run, manner=Manner(dynamic=True, on_nats=told.__setitem__))
+    for prefix, found in (("", scores), ("dynamic_", scores.dynamic)):
+        for name, score in (("network", found.network), ("ngram", found.ngram)):
+            assert told[prefix + name].sum() == pytest.approx(score.nats)
+        assert told[f"{prefix}both"].sum() == pytest.approx(found.score.nats)
+    assert {len(nats) for nats in told.values()} == {scores.score.tokens}
+
+
 def test_the_weight_is_fitted_on_text_that_nobody_was_trained_on(train, monkeypatch):
     fitted = []
 

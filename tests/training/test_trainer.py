@@ -11,7 +11,7 @@ import torch
 
 from charnn.corpus.accounting import Score
 from charnn.corpus.batches import Batches
-from charnn.corpus.stream import prepare_stream
+from charnn.corpus.preparing import prepare_stream
 from charnn.model.language_model import LanguageModel
 from charnn.records import (
     Control,
