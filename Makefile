@@ -5,6 +5,8 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 DEMO_MINUTES ?= 2
 DEMO_RUN ?= demo
+# as many processes as cores, each with torch on one thread; four hold 1.5 GB between them
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # real texts for tests and benchmarks, where they lie beside the project
 ifneq ($(wildcard ../shared/corpora),)
@@ -22,17 +24,19 @@ help:
 	@echo "make clean   remove .venv and caches; runs and texts stay"
 
 .venv/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charnn needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charnn needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	touch $@
+	@touch $@
 
 .venv/run: .venv/python setup.cfg pyproject.toml constraints.txt
+	@echo "installing into .venv; torch is large, this may take minutes"
 	$(PIP) install -c constraints.txt -e .
-	touch $@
+	@touch $@
 
 .venv/dev: .venv/python setup.cfg pyproject.toml constraints.txt
+	@echo "installing into .venv; torch is large, this may take minutes"
 	$(PIP) install -c constraints.txt -e '.[dev]'
-	touch $@ .venv/run
+	@touch $@ .venv/run
 
 setup: .venv/dev
 
@@ -47,10 +51,10 @@ lint: .venv/dev
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 quick: .venv/dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 bench: .venv/dev
 	$(BIN)/python benchmarks/tokenizers.py corpora/meongnae.txt

@@ -4,7 +4,16 @@ Importing it is cheap: neither torch nor NumPy is imported before something is t
 """
 
 from charnn._version import __version__
-from charnn.api import Model, list_runs, load, resume, train
+from charnn.api import Model, code_length, list_runs, load, resume, train
 from charnn.errors import CharnnError
 
-__all__ = ["CharnnError", "Model", "__version__", "list_runs", "load", "resume", "train"]
+__all__ = [
+    "CharnnError",
+    "Model",
+    "__version__",
+    "code_length",
+    "list_runs",
+    "load",
+    "resume",
+    "train",
+]

@@ -7,15 +7,21 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so, and Ctrl-C would be lost on what tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "charnn", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -59,13 +65,26 @@ def written(tmp_path_factory: pytest.TempPathFactory, novella: Path) -> Path:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def memory_path() -> Iterator[Path]:
+    """An empty folder, in memory where the system has such a disk."""
+    memory = "/dev/shm"
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_waiting: None) -> Path:
     """An empty folder to work in, with no variable of charnn in the environment."""
     for name in list(os.environ):
         if name.startswith("CHARNN_"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     # one core: threads that wait busily for each other are slow where other tests run beside
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
     return tmp_path

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def test_the_names() -> None:
-    functions = ["list_runs", "load", "resume", "train"]
+    functions = ["code_length", "list_runs", "load", "resume", "train"]
     assert charnn.__all__ == ["CharnnError", "Model", "__version__", *functions]
 
 
@@ -25,7 +25,7 @@ def test_no_name_is_that_of_a_room() -> None:
     assert not rooms & set(charnn.__all__)
 
 
-@pytest.mark.parametrize("name", ["CharnnError", "Model", "list_runs", "load", "resume", "train"])
+@pytest.mark.parametrize("name", [name for name in charnn.__all__ if name != "__version__"])
 def test_each_name_is_documented(name: str) -> None:
     assert inspect.getdoc(getattr(charnn, name))
 
@@ -36,6 +36,7 @@ def test_each_name_is_documented(name: str) -> None:
         ("train", ["texts"]),
         ("resume", ["run"]),
         ("load", ["run"]),
+        ("code_length", ["texts"]),
         ("list_runs", ["checkpoints"]),
         ("Model.stream", ["prompt"]),
         ("Model.generate", ["prompt"]),
@@ -57,7 +58,7 @@ def test_what_may_be_given_by_place(name: str, by_place: list[str]) -> None:
 
 
 def test_every_argument_of_a_public_function_is_told() -> None:
-    for function in (charnn.train, charnn.resume, charnn.load):
+    for function in (charnn.train, charnn.resume, charnn.load, charnn.code_length):
         told = inspect.getdoc(function) or ""
         for name in inspect.signature(function).parameters:
             assert f"{name}: " in told, f"{function.__name__} does not tell of {name}"

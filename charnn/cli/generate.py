@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _LONG_PROMPT = 50_000  # characters; reading takes seconds, and the terminal would be silent
 _TEMPERATURES = ("temp", "temps")
 _STDIN = "-"
+_FILTERS = ("top_k", "top_p", "min_p", "repeat_penalty")
+_DEMANDS = ("length", "stop", "max_copy", "acrostic", "initials", "include")
+_SPELLING = {name: f"--{name.replace('_', '-')}" for name in (*_FILTERS, *_DEMANDS)}
 
 
 @click.command()
@@ -107,6 +110,7 @@ def command(
         loaded.adapt(adapt)
     if loaded.writer.note:
         click.echo(f"charnn: {loaded.writer.note}", err=True)
+    _tell_of_indexing(loaded, ladder[0])
     chosen = api.new_seed() if seed is None else seed
     if interactive:
         from charnn.cli.interactive import converse
@@ -117,7 +121,9 @@ def command(
     if len(start) > _LONG_PROMPT:
         click.echo(f"reading {len(start):,} characters", err=True)
     read = loaded.read(start)
-    with Sink(output, raw=raw, heat=heat) as sink:
+    with as_typed(_SPELLING):
+        writings = [loaded.together(read, options, chosen, num_samples) for options in ladder]
+    with as_typed(_SPELLING), Sink(output, raw=raw, heat=heat) as sink:
         _announce(chosen, sink)
         shower: TextShower | JsonShower
         if as_json:
@@ -125,8 +131,17 @@ def command(
         else:
             shower = TextShower(sink, "" if no_prompt else start, headed=len(ladder) > 1)
         for options in ladder:
-            together = loaded.together(read, options, chosen, num_samples)
-            show_in_order(together, shower.begin(options, num_samples))
+            show_in_order(writings.pop(0), shower.begin(options, num_samples))
+
+
+def _tell_of_indexing(loaded: api.Model, options: "SamplingOptions") -> None:
+    """Say what takes its time before anything is written."""
+    if options.max_copy:
+        from charnn.generation.copy_file import waits_for_copies
+        from charnn.runs.run import Run
+
+        if waits_for_copies(Run(loaded.path)):
+            click.echo("indexing the text for --max-copy, once", err=True)
 
 
 def _announce(seed: int, sink: Sink) -> None:
@@ -145,26 +160,21 @@ def _ladder(given: dict[str, Any]) -> "list[SamplingOptions]":
     Raises:
         OptionError: a value breaks its rule.
     """
-    from dataclasses import fields
-
     from charnn.generation.sampler import SamplingOptions
 
     options = {name: value for name, value in given.items() if value is not None}
     options["stop"] = tuple(unescape(text) or "" for text in options.pop("stop", ()))
     if all(name in options for name in _TEMPERATURES):
         raise OptionError("give the temperature once, got --temp and --temps")
-    spelling = {
-        field.name: f"--{field.name.replace('_', '-')}" for field in fields(SamplingOptions)
-    }
     if "temps" in options:
-        spelling["temperature"] = "--temps"
+        temperature = "--temps"
         rungs: list[dict[str, Any]] = [
             {"temperature": rung} for rung in numbers(options.pop("temps"), "--temps")
         ]
     else:
-        spelling["temperature"] = "--temp"
+        temperature = "--temp"
         rungs = [{"temperature": options.pop("temp")} if "temp" in options else {}]
-    with as_typed(spelling):
+    with as_typed({**_SPELLING, "temperature": temperature}):
         return [SamplingOptions(**options, **rung) for rung in rungs]
 
 
@@ -227,7 +237,7 @@ def _named(*values: str | None) -> Iterator[tuple[str, str | None]]:
 
 def _read_prompt(file: str) -> str:
     try:
-        data = _stdin().read() if file == _STDIN else Path(file).read_bytes()
+        data = _stdin_bytes() if file == _STDIN else Path(file).read_bytes()
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise TextError(f"prompt file {file} cannot be read: {error.strerror}") from None
@@ -238,5 +248,11 @@ def _read_prompt(file: str) -> str:
         ) from None
 
 
-def _stdin() -> BinaryIO:
-    return sys.stdin.buffer
+def _stdin_bytes() -> bytes:
+    if (stdin := _stdin()) is None:
+        raise TextError("prompt file - cannot be read: stdin is closed, name a file")
+    return stdin.read()
+
+
+def _stdin() -> BinaryIO | None:
+    return getattr(sys.stdin, "buffer", None)

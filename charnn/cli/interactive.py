@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from charnn.api import Model
+from charnn.cli.echo import without_echo
 from charnn.cli.interrupts import Interrupted
 from charnn.cli.line_reader import LineReader, line_reader
 from charnn.cli.options import as_typed, unescape
@@ -119,10 +120,12 @@ class _Session:
         first = [prompt] if prompt else []
         while self._going:
             try:
-                if first:
-                    self._begin(first.pop())
-                else:
-                    self._obey(self._reader.read(self._status))
+                typed = None if first else self._reader.read(self._status)
+                with without_echo():
+                    if typed is None:
+                        self._begin(first.pop())
+                    else:
+                        self._obey(typed)
             except EOFError:
                 self._going = False
             except KeyboardInterrupt:

@@ -77,6 +77,18 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(self._lazy[cmd_name][0]).command
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The command that the first argument names; if there is none, what was perhaps meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            if near := get_close_matches(args[0], self._lazy, 1):
+                wrong = f"{error.message} Did you mean {near[0]!r}?"
+                raise click.UsageError(wrong, ctx) from None
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):

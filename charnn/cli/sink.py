@@ -42,6 +42,7 @@ class Sink:
         bold: bool = False,
     ) -> None:
         self._file = new_file(output, "name another -o") if output is not None else None
+        self._name = output or "stdout"
         self._stream: TextIO = self._file or sys.stdout
         self._passage: _Passage = _Exact()
         self.tinted = False
@@ -77,9 +78,15 @@ class Sink:
 
     def write_exactly(self, text: str) -> None:
         """Write text that is no model's, or was made safe."""
-        if text:
+        if not text:
+            return
+        try:
             self._stream.write(text)
             self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise TextError(f"cannot write {self._name}: {error.strerror}") from None
 
     def _show_safely(self, heat: bool, bold: bool) -> None:
         self._passage = _Safe()

@@ -1,7 +1,10 @@
 """Texts that are written side by side, shown one after the other: as text, or as lines of JSON."""
 
+import contextlib
 import json
 import signal
+import struct
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from io import StringIO
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from charnn.cli.interrupts import Interrupted
 from charnn.cli.sink import Sink
+from charnn.errors import TextError
 
 if TYPE_CHECKING:
     from charnn.generation.sampler import SamplingOptions, TextPiece
@@ -17,6 +21,8 @@ Show = Callable[[int, "TextPiece | None"], None]
 Pieces = Iterable[tuple[int, "TextPiece | None"]]
 
 _WIDTH = 24
+_MEMORY = 128 << 10  # bytes of each text that waits; 64 are written at once
+_HEAD = struct.Struct("<dI")  # of a piece that waits: its bits, bytes of its text
 
 
 def show_in_order(together: Pieces, show: Show) -> None:
@@ -28,52 +34,144 @@ def show_in_order(together: Pieces, show: Show) -> None:
 
     Raises:
         Interrupted: Ctrl-C.
+        TextError: there is no room to hold texts back.
     """
-    queue = InOrder()
-    try:
-        for index, piece in together:
-            for shown in queue.push(index, piece):
+    with contextlib.closing(InOrder()) as queue:
+        try:
+            for index, piece in together:
+                for shown in queue.push(index, piece):
+                    show(*shown)
+        except KeyboardInterrupt:
+            for shown in queue.rest():
                 show(*shown)
-    except KeyboardInterrupt:
-        for shown in queue.rest():
-            show(*shown)
-        raise Interrupted(signal.SIGINT) from None
+            raise Interrupted(signal.SIGINT) from None
 
 
 class InOrder:
-    """Puts the pieces of texts that are written at once into the order of the texts."""
+    """Puts the pieces of texts that are written at once into the order of the texts.
 
-    def __init__(self) -> None:
+    Args:
+        memory: bytes that are held of each text; what is more goes to a temporary file.
+    """
+
+    def __init__(self, memory: int = _MEMORY) -> None:
+        self._memory = memory
         self._current = 0
         self._begun = False
-        self._held: dict[int, list[TextPiece | None]] = {}
+        self._held: dict[int, _Held] = {}
 
-    def push(self, index: int, piece: "TextPiece | None") -> "list[tuple[int, TextPiece | None]]":
-        """What can be shown now that this piece has come."""
+    def push(
+        self, index: int, piece: "TextPiece | None"
+    ) -> "Iterator[tuple[int, TextPiece | None]]":
+        """Take a piece; yields what can be shown now that it has come.
+
+        Raises:
+            TextError: there is no room to hold it back.
+        """
         if index != self._current:
-            self._held.setdefault(index, []).append(piece)
-            return []
+            if index not in self._held:
+                self._held[index] = _Held(self._memory)
+            self._held[index].push(piece)
+            return
         self._begun = piece is not None
-        return [(index, piece)] if piece is not None else [(index, None), *self._next()]
+        yield index, piece
+        if piece is None:
+            yield from self._next()
 
     def rest(self) -> "Iterator[tuple[int, TextPiece | None]]":
         """What is held, every text with its end."""
-        if self._begun:
-            yield self._current, None
-        for index in sorted(self._held):
-            pieces = self._held[index]
-            yield from ((index, piece) for piece in pieces)
-            if pieces[-1] is not None:
-                yield index, None
+        begun = {self._current} if self._begun else set()
+        for index in sorted(begun | self._held.keys()):
+            if index in self._held:
+                yield from ((index, piece) for piece in self._held[index].read())
+            yield index, None
+
+    def close(self) -> None:
+        """Forget what is held."""
+        for held in self._held.values():
+            held.close()
+        self._held.clear()
 
     def _next(self) -> "Iterator[tuple[int, TextPiece | None]]":
         """What is held of the next text and, as far as texts have ended, of those behind it."""
         self._current += 1
-        pieces = self._held.pop(self._current, [])
-        self._begun = bool(pieces) and pieces[-1] is not None
-        yield from ((self._current, piece) for piece in pieces)
-        if pieces and pieces[-1] is None:
-            yield from self._next()
+        while (held := self._held.get(self._current)) is not None:
+            for piece in held.read():
+                self._begun = True
+                yield self._current, piece
+            held.close()
+            del self._held[self._current]
+            if not held.ended:
+                return
+            self._begun = False
+            yield self._current, None
+            self._current += 1
+
+
+class _Held:
+    """The pieces of a text that has to wait; read once, when no more of them come.
+
+    Args:
+        memory: bytes that stay in memory.
+
+    Attributes:
+        ended: whether the text has ended.
+    """
+
+    def __init__(self, memory: int) -> None:
+        # Not in a with block: it lives as long as its text waits.
+        self._file = tempfile.SpooledTemporaryFile(memory, prefix="charnn-")  # noqa: SIM115
+        self._reading = False
+        self.ended = False
+
+    def push(self, piece: "TextPiece | None") -> None:
+        """Take a piece, or None at the end.
+
+        Raises:
+            TextError: there is no room for it.
+        """
+        if piece is None:
+            self.ended = True
+            return
+        text = piece.text.encode()
+        with _room():
+            self._file.write(_HEAD.pack(piece.bits, len(text)) + text)
+
+    def read(self) -> "Iterator[TextPiece]":
+        """The pieces; a second time, those that were not read the first.
+
+        Raises:
+            TextError: there is no room for the last of them.
+        """
+        from charnn.generation.sampler import TextPiece
+
+        if not self._reading:
+            with _room():
+                self._file.seek(0)  # what is left in a buffer is written first
+            self._reading = True
+        while head := self._file.read(_HEAD.size):
+            bits, length = _HEAD.unpack(head)
+            yield TextPiece(self._file.read(length).decode(), bits)
+
+    def close(self) -> None:
+        """Forget the pieces."""
+        self._file.close()
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """Say what to do if the disk is full.
+
+    Raises:
+        TextError: it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TextError(
+            f"a text cannot be held back in a temporary file ({error.strerror}): make room "
+            "for it, name another folder with TMPDIR, or take fewer --num-samples"
+        ) from None
 
 
 class TextShower:

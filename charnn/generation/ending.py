@@ -50,6 +50,9 @@ class Ending:
             free: from which of its characters on a stop text counts.
         """
         if self._stop is None or free >= len(piece.text):
+            if (left := self._left - len(piece.text)) >= 0:
+                self._left, self._last = left, piece.text
+                return [piece]
             return self._limit([piece])
         if free:
             shown = self._limit([TextPiece(piece.text[:free], piece.bits)])

@@ -3,9 +3,12 @@
 from typing import NamedTuple
 
 from charnn.corpus.tokenizers import Tokenizer
+from charnn.errors import RunDamagedError
 from charnn.model.mixture import Mixture
+from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.stepper import Expert, Stepper
+from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
@@ -42,7 +45,16 @@ def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
     checkpoint.run_file(TOKENIZER)
     tokenizer = run.tokenizer()
     expert: Expert
-    expert = network = Stepper(config.model, checkpoint.weights(config.model))
-    if with_ngram and (counts := read_ngram(run, checkpoint)) is not None:
+    expert = network = Stepper(config.model, checkpoint.weights(config.model), own=True)
+    if with_ngram and (counts := _ngram(run, checkpoint)) is not None:
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
     return Writer(expert, tokenizer, checkpoint.note)
+
+
+def _ngram(run: Run, checkpoint: Checkpoint) -> Ngram | None:
+    try:
+        return read_ngram(run, checkpoint)
+    except RunDamagedError as error:
+        raise RunDamagedError(
+            f"{error}: restore it from a copy, or write with the network alone (--no-ngram)"
+        ) from None

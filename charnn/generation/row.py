@@ -1,7 +1,7 @@
 """One text in writing, and how the next token of every text of a batch is drawn."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ from charnn.generation.options import SamplingOptions
 from charnn.generation.prompt import RECENT
 
 Floats = npt.NDArray[np.floating[Any]]
+
+# Log-probabilities divided by such a temperature are neither too small nor too near each other.
+_COOL, _HOT = 0.05, 1e6
+_DRAWS = 64  # random numbers that are made at once
 
 
 class Row:
@@ -48,7 +52,7 @@ class Row:
     ) -> None:
         check_range("seed", seed, 0, float("inf"))
         self.index = index
-        self.draw = np.random.default_rng([seed, index]).random
+        self.draw = _uniform(np.random.default_rng([seed, index])).__next__
         # A prompt is written out: no jamo of the text may join its last syllable.
         self.decoder = tokenizer.decoder()
         self.ending = Ending(options.length, options.stop)
@@ -66,7 +70,8 @@ class Row:
             self._bits += bits
             return []
         if self.decoder.state == self._whole:
-            piece, self._bits = TextPiece(text, self._bits + bits), 0.0
+            piece = TextPiece(text, self._bits + bits)
+            self._bits = 0.0
         else:  # the token begins the next character and only closed the one before
             piece, self._bits = TextPiece(text, self._bits), bits
         if told is None:
@@ -74,6 +79,12 @@ class Row:
         if told.length == len(text):
             return self.ending.push(piece, told.free)
         return self.ending.close(TextPiece(text[: told.length], piece.bits), told.free)
+
+
+def _uniform(rng: np.random.Generator) -> Iterator[float]:
+    """Numbers in [0, 1) without end; made in blocks, which does not change them."""
+    while True:
+        yield from rng.random(_DRAWS).tolist()
 
 
 class Masks:
@@ -91,18 +102,21 @@ class Masks:
 
     def of(self, rows: Sequence[Row]) -> Floats:
         """0 or -inf, (batch, vocab_size), or (vocab_size,) where all rows are alike."""
+        if len(rows) == 1:
+            return self._mask(rows[0].decoder.state)
         states = [row.decoder.state for row in rows]
-        if len(set(states)) == 1:
+        if states.count(states[0]) == len(states):
             return self._mask(states[0])
         return np.stack([self._mask(state) for state in states])
 
     def _mask(self, state: int) -> Floats:
-        if state not in self._masks:
+        mask = self._masks.get(state)
+        if mask is None:
             # One sample is one document: the boundary is never drawn.
             allowed = self._tokenizer.allowed(state).copy()
             allowed[self._tokenizer.boundary] = False
-            self._masks[state] = np.where(allowed, 0, -np.inf).astype(self._dtype)
-        return self._masks[state]
+            mask = self._masks[state] = np.where(allowed, 0, -np.inf).astype(self._dtype)
+        return mask
 
 
 def draw_tokens(
@@ -120,17 +134,22 @@ def draw_tokens(
         OptionError: a constraint leaves nothing to draw.
         RunDamagedError: the log-probabilities of a row are not numbers.
     """
-    logits = log_probs + masks.of(rows)
+    logits: Floats = log_probs + masks.of(rows)
     if rows[0].constraint:
         constrained = zip(rows, logits, strict=True)
         logits = np.stack(
             [row.constraint.apply(own) if row.constraint else own for row, own in constrained]
         )
-    return choose_tokens(_filtered(logits, rows, options), [row.draw() for row in rows])
+    logits = _filtered(logits, rows, options)
+    if _COOL <= options.temperature <= _HOT:
+        logits /= options.temperature
+    else:
+        logits = apply_temperature(logits, options.temperature)
+    return choose_tokens(logits, [row.draw() for row in rows])
 
 
 def _filtered(logits: Floats, rows: Sequence[Row], options: SamplingOptions) -> Floats:
-    """The filters in their order; those that would change nothing are left out."""
+    """The filters in their order but for the temperature; those that do nothing are left out."""
     if options.repeat_penalty != 1:
         recent = np.array([row.recent for row in rows], np.intp)
         logits = repeat_penalty(logits, recent, options.repeat_penalty)
@@ -140,4 +159,4 @@ def _filtered(logits: Floats, rows: Sequence[Row], options: SamplingOptions) -> 
         logits = top_p_filter(logits, options.top_p)
     if options.min_p:
         logits = min_p_filter(logits, options.min_p)
-    return apply_temperature(logits, options.temperature)
+    return logits

@@ -37,6 +37,7 @@ __all__ = [
 Floats = npt.NDArray[np.floating[Any]]
 
 _ROWS = 64  # samples that are written side by side; bounds the memory of many
+_BITS = -1 / math.log(2)  # of a log-probability in nats
 
 
 def sample_text(
@@ -187,16 +188,17 @@ class _Writing:
             log_probs, state = placement.point.log_probs, placement.point.state
         while True:
             tokens = draw_tokens(log_probs, rows, self._masks, self._options)
+            ended = False
             for position, (row, token) in enumerate(zip(rows, tokens, strict=True)):
-                bits = log_probs.item(position, token) / -math.log(2)
-                for piece in row.push(token, bits):
+                for piece in row.push(token, log_probs.item(position, token) * _BITS):
                     yield row.index, piece
                 if row.ending.reached:
+                    ended = True
                     yield row.index, None
-            going = [position for position, row in enumerate(rows) if not row.ending.reached]
-            if not going:
-                return
-            if len(going) < len(rows):
+            if ended:
+                going = [position for position, row in enumerate(rows) if not row.ending.reached]
+                if not going:
+                    return
                 rows = [rows[position] for position in going]
                 tokens = [tokens[position] for position in going]
                 state = self._expert.select(state, going)

@@ -62,7 +62,7 @@ class Mixture:
 
     def step(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
         """Read one more token in every row; see `Expert.step`."""
-        probs, network = self._network.step_probs(tokens, state[0])
+        probs, network = self._network.step_probs(tokens, state[0], 1 - self._weight)
         ngram = self._ngram.follow(tokens, state[1])
         return self._mix(probs, ngram), (network, ngram)
 
@@ -70,15 +70,16 @@ class Mixture:
         """Read many tokens in one row; see `Expert.read`."""
         log_probs, network = self._network.read(tokens, state[0])
         ngram = self._ngram.follow_all(tokens, state[1])
-        return self._mix(np.exp(log_probs, out=log_probs), ngram), (network, ngram)
+        probs = np.exp(log_probs, out=log_probs)
+        probs *= 1 - self._weight
+        return self._mix(probs, ngram), (network, ngram)
 
     def select(self, state: State, rows: Sequence[int]) -> State:
         """The state of the named rows in that order; a row may be named often or not at all."""
         return self._network.select(state[0], rows), self._ngram.select(state[1], rows)
 
     def _mix(self, probs: Floats, contexts: Any) -> Floats:
-        """Ln of the mixed probabilities, (batch, vocab_size), in the place of the network's."""
-        probs *= 1 - self._weight
+        """Ln of the mixed probabilities, (batch, vocab_size), in place of the network's share."""
         self._ngram.add_probs(contexts, self._weight, probs)
         with np.errstate(divide="ignore"):  # a weight of 0 or 1 may leave nothing
             return np.log(probs, out=probs)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 Contexts = tuple[int, ...]
 """The n-grams of length 1, 2, ... that end at a row's last token, as far as they were seen."""
 
-_FEW = 6  # tokens that are added faster one by one
+_FEW = 16  # tokens that are added faster one by one
 TABLE_BYTES = 16 << 20  # largest table of distributions behind one token
 
 
@@ -144,5 +144,7 @@ class _Lookup:
         if stop - start > _FEW:
             row[self._tokens[start:stop]] += self._shares[start:stop] * np.float32(weight)
             return
+        numbers: Any = row.data
+        tokens, shares = self._tokens_view, self._shares_view
         for place in range(start, stop):
-            row[self._tokens_view[place]] += weight * self._shares_view[place]
+            numbers[tokens[place]] += weight * shares[place]

@@ -187,7 +187,7 @@ class LiveView(View):
         state = self._state
         if state.writing is not None and not is_revealed(state.writing, self._now()):
             return True
-        return state.preparing is not None and not state.preparing.total
+        return state.under_way is not None and not state.under_way.total
 
     def _now(self) -> float:
         """Seconds on the records' clock, as of the newest record and ours since it came."""

@@ -1,8 +1,9 @@
 """The pane of progress: a bar with the time, and the figures of how far the training is."""
 
+import math
 from typing import Final
 
-from charnn.records import PlanFixed, StepRecord
+from charnn.records import PlanFixed, Preparing, StepRecord
 from charnn.view import figures
 from charnn.view.display_text import safe_text
 from charnn.view.lines import EMPTY, Line, Part, fit, join_fitting, line
@@ -29,9 +30,10 @@ def draw_progress(
         now: seconds on the records' clock.
         with_bits: whether the loss is among the figures, as where no pane of numbers is shown.
     """
-    if state.preparing is not None and state.finished is None:
-        bar = _preparing_bar(state, width, now)
-        facts = _preparing_facts(state)
+    preparing = state.under_way
+    if preparing is not None:
+        bar = _preparing_bar(preparing, width, _elapsed(state, now), now)
+        facts = _preparing_facts(preparing)
     else:
         loss = f"{figures.bits(_newest_bits(state))} bits" if with_bits else None
         bar = _training_bar(state, width, now, loss if rows == 1 else None)
@@ -85,21 +87,17 @@ def _is_scored(state: DashboardState) -> bool:
     return _share_done(state) == 1.0 and state.final is None and state.finished is None
 
 
-def _preparing_bar(state: DashboardState, width: int, now: float) -> Line:
+def _preparing_bar(preparing: Preparing, width: int, elapsed: float, now: float) -> Line:
     """The share that is done; where it cannot be known, a piece that wanders to and fro."""
-    preparing = state.preparing
-    time = f" {figures.duration(_elapsed(state, now))}"
-    if preparing is not None and preparing.total:
+    time = f" {figures.duration(elapsed)}"
+    if preparing.total:
         share = min(1.0, max(0.0, preparing.done / preparing.total))
         return _bar(_percentage(share), share, time, width)
-    phase = now / _BOUNCE_SECONDS % 2
+    phase = now / _BOUNCE_SECONDS % 2 if math.isfinite(now) else 0.0
     return _bar("  -  ", None, time, width, at=1 - abs(1 - phase))
 
 
-def _preparing_facts(state: DashboardState) -> list[Part]:
-    preparing = state.preparing
-    if preparing is None:
-        return []
+def _preparing_facts(preparing: Preparing) -> list[Part]:
     facts: list[Part] = [(safe_text(preparing.stage, newline=" "), STRONG)]
     if preparing.total or preparing.done:
         of = f" of {figures.compact(preparing.total)}" if preparing.total else ""

@@ -3,11 +3,11 @@
 Printing it is left to the views.
 """
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from charnn.records import Finished, PlanFixed, Record, RunStarted, Sample
+from charnn.text.shell import quoted
 from charnn.view import figures
 from charnn.view.display_text import safe_text
 from charnn.view.wrapping import wrap_text
@@ -90,7 +90,7 @@ class Report:
         """How a command names the run: by its name where that is enough, by its path otherwise."""
         path = Path(finished.path)
         short = self.started is not None and path == Path("checkpoints", self.started.run)
-        return shlex.quote(path.name if short else finished.path)
+        return quoted(path.name if short else finished.path)
 
     def _quote(self, sample: Sample, width: int | None) -> list[str]:
         room = None if width is None else max(8, width - 2)

@@ -6,7 +6,7 @@ one while another thread makes the next.
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from charnn.records import (
     Event,
@@ -56,6 +56,9 @@ class Writing:
         return ordered[len(ordered) // 2]
 
 
+_STARTING: Final = Preparing("starting", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class DashboardState:
     """Everything a frame is drawn from but its size, the clock and what the keys control.
@@ -88,6 +91,17 @@ class DashboardState:
     elapsed: float = 0.0
     steps_done: int = 0
     yardstick: Yardstick | None = None
+
+    @property
+    def under_way(self) -> Preparing | None:
+        """What is being prepared; before anything of the run is known, that it starts.
+
+        The import of torch takes seconds, and nothing reports from within it.
+        """
+        known = (self.started, self.plan, self.step, self.validation, self.finished)
+        if self.preparing is None and known == (None,) * len(known):
+            return _STARTING
+        return self.preparing
 
     def update(self, record: Record) -> "DashboardState":
         """The state after one more record; the record may be of any kind and in any order."""

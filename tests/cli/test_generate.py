@@ -2,6 +2,9 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -266,6 +269,43 @@ def test_a_prompt_that_cannot_be_used(
 ) -> None:
     (here / "old.txt").write_bytes("섭섭이".encode("cp949"))
     assert generate(*arguments) == (code, "", f"charnn: {message}\n")
+
+
+def test_a_prompt_from_a_closed_stdin(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charnn.cli.generate._stdin", lambda: None)
+    message = "prompt file - cannot be read: stdin is closed, name a file"
+    assert generate("--prompt-file", "-") == (1, "", f"charnn: {message}\n")
+
+
+def test_what_no_text_can_be_is_said_before_anything_is_written(
+    generate: Generate, here: Path
+) -> None:
+    said = generate("-n", "3", "--include", "섭섭이는요", "-o", "out.txt")
+    message = "--length must be >= 5 for include '섭섭이는요', got 3"
+    assert said == (2, "", f"charnn: {message}\n")
+    assert not (here / "out.txt").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stdout(written: Path) -> None:
+    command = [sys.executable, "-m", "charnn", "generate", "-m", str(written), "--seed", "1"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    message = "cannot write stdout: No space left on device"
+    assert done.stderr.decode() == f"seed 1\ncharnn: {message}\n"
+
+
+def test_a_run_without_its_ngram_model(generate: Generate, written: Path, here: Path) -> None:
+    shutil.copytree(written, here / "torn")
+    (here / "torn" / "ngram.safetensors").unlink()
+    said = generate("-m", str(here / "torn"))
+    assert (said.code, said.out) == (1, "")
+    assert said.err.endswith(
+        "ngram.safetensors is missing: restore it from a copy, or write with the network alone "
+        "(--no-ngram)\n"
+    )
+    assert generate("-m", str(here / "torn"), "--no-ngram", "-n", "5").code == 0
 
 
 def test_a_prompt_of_broken_bytes_leaves_no_file_behind(generate: Generate, here: Path) -> None:

@@ -206,6 +206,10 @@ class Person:
         """What appears until a line may be typed: `> ` has been drawn at its beginning."""
         return self.waits_for(r"(?:\n|─\s*)>")
 
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
+
     def signals(self, number: int) -> None:
         self._process.send_signal(number)
 
@@ -284,6 +288,32 @@ def test_ctrl_c_stops_the_writing_and_keeps_the_loop(
     person.waits_for_prompt()
     person.types("/quit\r")
     assert person.leaves() == 0
+
+
+@pytest.mark.slow
+def test_keys_typed_while_the_model_writes_wait_for_the_prompt(
+    sit_down: Callable[..., Person],
+) -> None:
+    person = sit_down(80, "-n", "40000", "가나다라")
+    person.waits_for("가나다라")
+    person.types("QXQXQX")
+    assert "QX" not in person.waits_for("so far")
+    person.waits_for("QXQXQX")
+    person.types("\x15/quit\r")
+    assert person.leaves() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_while_the_model_writes_gives_the_terminal_back(
+    sit_down: Callable[..., Person], name: str, code: int
+) -> None:
+    person = sit_down(80, "-n", "1000000000", "가나다라")
+    person.waits_for("가나다라")
+    time.sleep(0.5)
+    assert not person.echoes()
+    person.signals(getattr(signal, name))
+    assert person.leaves() == code
 
 
 @pytest.mark.slow

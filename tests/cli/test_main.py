@@ -31,6 +31,7 @@ def test_the_version(cli: Cli) -> None:
     ("arguments", "message"),
     [
         (["compose"], "No such command 'compose'."),
+        (["tarin", "a.txt"], "No such command 'tarin'. Did you mean 'train'?"),
         (["generate", "--temperature", "1"], "No such option"),
         (["generate", "--temp"], "Option '--temp' requires an argument."),
         (

@@ -1,5 +1,9 @@
 """Texts that are written at once, shown one after the other."""
 
+import errno
+import os
+import tempfile
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 
 from charnn.cli.interrupts import Interrupted
 from charnn.cli.texts import InOrder, show_in_order
+from charnn.errors import TextError
 from charnn.generation.sampler import TextPiece
 
 Told = tuple[int, TextPiece | None]
@@ -41,9 +46,9 @@ def test_texts_come_in_their_order(told: list[Told]) -> None:
     assert shown == in_order(told)
 
 
-@given(written_together())
-def test_the_first_that_has_not_ended_is_never_held_back(told: list[Told]) -> None:
-    queue, seen, shown = InOrder(), [], []
+@given(written_together(), st.sampled_from([1, 30, 10**6]))
+def test_the_first_that_has_not_ended_is_never_held_back(told: list[Told], memory: int) -> None:
+    queue, seen, shown = InOrder(memory), [], []
     for piece in told:
         shown += queue.push(*piece)
         seen.append(piece)
@@ -67,3 +72,48 @@ def test_ctrl_c_shows_what_was_held_back(told: list[Told], data: st.DataObject) 
     ended = {index for index, piece in told[:cut] if piece is None}
     closed: list[Told] = [(index, None) for index in begun - ended]
     assert shown == in_order([*told[:cut], *closed])
+
+
+def test_ctrl_c_amid_a_text_that_was_held_back_loses_nothing_of_it() -> None:
+    told: list[Told] = [(1, TextPiece(letter, 1.0)) for letter in "가나다"]
+    shown: list[Told] = []
+
+    def show(index: int, piece: TextPiece | None) -> None:
+        shown.append((index, piece))
+        if piece is not None and piece.text == "가":
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        show_in_order([*told, (0, None)], show)
+    assert shown == [(0, None), *told, (1, None)]
+
+
+def test_texts_that_wait_take_no_more_memory_the_longer_they_get() -> None:
+    queue = InOrder(memory=1000)
+    try:
+        tracemalloc.start()
+        for _ in range(5000):
+            for index in range(1, 4):
+                assert list(queue.push(index, TextPiece("가", 1.5))) == []
+        used = tracemalloc.get_traced_memory()[0]
+        assert used < 60_000  # buffers of three files; the pieces themselves would be 2 MB
+        assert sum(1 for _ in queue.push(0, None)) == 5001
+        assert tracemalloc.get_traced_memory()[0] < used + 60_000
+    finally:
+        tracemalloc.stop()
+        queue.close()
+
+
+def test_no_room_for_texts_that_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    queue = InOrder(memory=10)
+    with pytest.raises(TextError) as error:
+        list(queue.push(1, TextPiece("가나다라", 1.0)))
+    assert str(error.value) == (
+        "a text cannot be held back in a temporary file (No space left on device): make room for "
+        "it, name another folder with TMPDIR, or take fewer --num-samples"
+    )
+    queue.close()

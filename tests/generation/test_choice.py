@@ -90,6 +90,15 @@ def test_rows_are_drawn_on_their_own():
     assert choose_tokens(logits, draws) == alone
 
 
+@pytest.mark.parametrize("low", [0.0, -30.0, -60.0, -2000.0])
+def test_how_small_all_weights_are_does_not_matter(low):
+    rng = np.random.default_rng(2)
+    logits = apply_temperature(rng.normal(0, 3, (4, 300)), 1.0)
+    draws = rng.random(4).tolist()
+    assert choose_tokens(logits + low, draws) == choose_tokens(logits, draws)
+    assert choose_tokens((logits + low).astype(np.float32), draws) == choose_tokens(logits, draws)
+
+
 @pytest.mark.parametrize("bad", [0, 149])
 def test_not_a_number_is_refused(bad):
     logits = np.zeros((2, 150), np.float32)

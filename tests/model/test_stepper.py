@@ -173,6 +173,37 @@ def test_mapped_read_only_weights_are_used_without_a_copy(tmp_path):
         assert np.shares_memory(layer.recurrent_weights, mapped[f"{name}.weight_hh_l0"])
 
 
+def test_own_weights_are_laid_out_in_their_own_memory(shape):
+    weights = {name: array.astype(np.float32) for name, array in random_weights(shape).items()}
+    own = {name: array.copy() for name, array in weights.items()}
+    kept, relaid = Stepper(shape, weights), Stepper(shape, own, own=True)
+    for layer, index in zip(relaid._layers, range(shape.num_layers), strict=True):
+        assert layer.recurrent_weights.flags.c_contiguous
+        assert np.shares_memory(layer.recurrent_weights, own[f"layers.{index}.weight_hh_l0"])
+    assert relaid._output.flags.c_contiguous
+    tokens = some_tokens((SEQ_LEN, BATCH))
+    expected, _ = step_through(kept, tokens, kept.initial_state(BATCH))
+    log_probs, _ = step_through(relaid, tokens, relaid.initial_state(BATCH))
+    assert np.abs(log_probs - expected).max() < 1e-5
+    expected, _ = kept.read(tokens[:, 0], kept.initial_state(1))
+    log_probs, _ = relaid.read(tokens[:, 0], relaid.initial_state(1))
+    assert np.abs(log_probs - expected).max() < 1e-5
+
+
+def test_weights_that_others_need_or_that_are_large_stay_as_they_are(monkeypatch):
+    shape = SHAPES["lstm-2-projected"]
+    weights = random_weights(shape)
+    before = {name: array.copy() for name, array in weights.items()}
+    Stepper(shape, weights, np.float64)
+    monkeypatch.setattr(stepper_module, "LARGEST_COPY", 100)
+    Stepper(shape, weights, np.float64, own=True)
+    for array in weights.values():
+        array.setflags(write=False)
+    monkeypatch.undo()
+    Stepper(shape, weights, np.float64, own=True)
+    assert all((weights[name] == before[name]).all() for name in before)
+
+
 def test_what_was_read_before_does_not_change_a_bit():
     shape = ModelShape(VOCAB_SIZE, 40, 40, 1, "lstm")
     weights = random_weights(shape)

@@ -51,7 +51,7 @@ def test_a_particle_that_does_not_fit_makes_no_noun() -> None:
 @pytest.mark.texts
 @pytest.mark.parametrize("name", ["mujeong", "bible_mixed_script"])
 def test_real_text_agrees(texts_dir, name: str) -> None:
-    text = (texts_dir / f"{name}.txt").read_text("utf-8")
+    text = (texts_dir / f"{name}.txt").read_text("utf-8")[:500_000]
     cut = len(text) * 9 // 10
     nouns = nouns_of(words_of(text[:cut]))
     for part in (text[:cut], text[cut:]):

@@ -254,7 +254,7 @@ class Pty:
         with self._changed:
             return b"".join(self._received).decode("utf-8", "replace")
 
-    def wait_for(self, condition: Callable[[str], bool], seconds: float = 10.0) -> str:
+    def wait_for(self, condition: Callable[[str], bool], seconds: float = 60.0) -> str:
         """What was received as soon as a condition on it holds; it has to within the time."""
         limit = time.monotonic() + seconds
         with self._changed:

@@ -85,7 +85,7 @@ def test_keys_are_read_from_a_terminal_and_it_is_restored(make_pty, control):
     assert pseudo.attributes() != before
     pseudo.type("\x1b[A\x1bOPx")  # arrows, function keys and strangers do nothing
     pseudo.type("p")
-    assert pressed.acquire(timeout=5)
+    assert pressed.acquire(timeout=60)
     assert control.paused and not control.stopping
     keys.open()
     keys.close()
@@ -93,7 +93,7 @@ def test_keys_are_read_from_a_terminal_and_it_is_restored(make_pty, control):
     keys.close()
     keys.open()
     pseudo.type("q")
-    assert pressed.acquire(timeout=5)
+    assert pressed.acquire(timeout=60)
     keys.close()
     assert control.stopping
     assert pseudo.attributes() == before

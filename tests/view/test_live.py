@@ -148,7 +148,7 @@ def test_a_fault_of_the_view_does_not_end_the_training(make_pty, training, monke
     monkeypatch.setattr(live, "render", broken)
     with view_on(pseudo) as view:
         view.start()
-        view._thread.join(5)
+        view._thread.join(60)
         for record in training(1000):
             view.show(record)
     text = pseudo.wait_for(lambda received: "checkpoint saved at step 600" in received)

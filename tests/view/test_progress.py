@@ -2,7 +2,7 @@
 
 import pytest
 
-from charnn.records import Finished, Preparing, Validation
+from charnn.records import Finished, Preparing, RunStarted, Validation
 from charnn.view.lines import plain, width_of
 from charnn.view.progress import draw_progress
 from charnn.view.state import DashboardState
@@ -32,6 +32,16 @@ def test_a_preparation_has_its_share_too():
     bar, facts = drawn([Preparing("tokenising", 997, 1000)], now=3.0)
     assert bar.startswith(" 99%  ━━")
     assert facts == " tokenising · 997 of 1.00K characters"
+
+
+def test_before_anything_is_told_it_starts(training):
+    early, late = drawn([], now=0.0), drawn([], now=1.0)
+    assert early[1] == late[1] == " starting"
+    assert early[0].endswith(" 0:00") and late[0].endswith(" 0:01")
+    assert early[0].index("━") < late[0].index("━")
+    started = next(record for record in training(1) if isinstance(record, RunStarted))
+    assert drawn([started], now=0.0)[1] == " step 0"
+    assert drawn(training()[-1:])[1] == " finished · step 6,000"
 
 
 def test_after_the_last_step_it_says_what_is_left_to_do(training):

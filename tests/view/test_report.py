@@ -52,7 +52,11 @@ def test_a_run_that_was_watched_before_its_end(training, reason, said, resumable
 
 @pytest.mark.parametrize(
     ("path", "named"),
-    [("/data/my runs/story", "'/data/my runs/story'"), ("checkpoints/story", "story")],
+    [
+        ("/data/my runs/story", "'/data/my runs/story'"),
+        ("/data/무정", "/data/무정"),
+        ("checkpoints/story", "story"),
+    ],
 )
 def test_a_run_is_named_so_that_the_command_finds_it(training, path, named):
     lines = reported([*training(100), finished(path=path)]).lines(with_sample=False)

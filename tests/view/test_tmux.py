@@ -47,7 +47,7 @@ class Tmux:
         program = folder / "program.py"
         program.write_text(PROGRAM, encoding="utf-8")
         synthetic = Path(__file__).with_name("conftest.py")
-        run = f"'{sys.executable}' '{program}' '{synthetic}'; sleep 60"
+        run = f"'{sys.executable}' '{program}' '{synthetic}'; sleep 300"
         self.call("new-session", "-d", "-x", str(width), "-y", str(height), run)
 
     def call(self, *arguments: str) -> str:
@@ -55,7 +55,7 @@ class Tmux:
             [*self._command, *arguments], check=True, capture_output=True, encoding="utf-8"
         ).stdout
 
-    def wait_for(self, *texts: str, seconds: float = 20.0) -> str:
+    def wait_for(self, *texts: str, seconds: float = 60.0) -> str:
         limit = time.monotonic() + seconds
         while not all(text in (screen := self.call("capture-pane", "-p")) for text in texts):
             assert time.monotonic() < limit, screen
@@ -109,7 +109,7 @@ def test_every_size_shows_the_frame_it_should(tmux, training):
         window.call("resize-window", "-x", str(width), "-y", str(height))
         frame = render(state, width, height, 1e6, keyboard=Keyboard()).text().split("\n")
         wanted = [row for at, row in enumerate(frame) if at not in CLOCKS]
-        limit = time.monotonic() + 20.0
+        limit = time.monotonic() + 60.0
         while True:
             screen = window.call("capture-pane", "-p").split("\n")[:height]
             shown = [row.rstrip(" ") for at, row in enumerate(screen) if at not in CLOCKS]

@@ -4,11 +4,12 @@ No page was seen while this list was made. `reported` says that other people's p
 fetch a page of this title; where it is false, title and edition are assumed from general knowledge.
 """
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
+
+from charnn.text.shell import quoted
 
 FOLDER: Final = "corpora"
 
@@ -102,5 +103,5 @@ def bringing(path: str | Path) -> str | None:
     work = NAMES.get(Path(path).stem)
     if work is None or Path(path).suffix != ".txt":
         return None
-    elsewhere = "" if Path(path) == work.file else f" -o {shlex.quote(str(path))}"
+    elsewhere = "" if Path(path) == work.file else f" -o {quoted(str(path))}"
     return f"charnn corpus fetch {work.name}{elsewhere}"

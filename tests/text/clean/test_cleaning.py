@@ -104,7 +104,7 @@ def test_refusals(tmp_path: Path, novella: Path) -> None:
     "name", ["mujeong.txt", "honggildong_1860.txt", "bible_mixed_script.txt", "tinyshakespeare.txt"]
 )
 def test_real_texts_come_back_from_nfd(texts_dir: Path, tmp_path: Path, name: str) -> None:
-    text = (texts_dir / name).read_text("utf-8")
+    text = (texts_dir / name).read_text("utf-8")[:500_000]
     source, output = tmp_path / "nfd.txt", tmp_path / "nfc.txt"
     hangul = re.compile("[\u1100-\u11ff\ua960-\ua97c\uac00-\ud7fb]+")
     source.write_text(

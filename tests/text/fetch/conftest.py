@@ -69,7 +69,7 @@ class Wiki:
             self.now += seconds
 
         return Patience(
-            between=1.0, timeout=2.0, sleep=sleep, clock=lambda: self.now, tell=self.told.append
+            between=1.0, timeout=30.0, sleep=sleep, clock=lambda: self.now, tell=self.told.append
         )
 
     def answer(self, query: dict[str, str]) -> dict[str, Any]:

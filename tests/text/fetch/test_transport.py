@@ -142,7 +142,7 @@ def test_a_truncated_answer_is_asked_for_again(
 def test_a_connection_that_stalls_is_given_up(wiki: Wiki) -> None:
     wiki.faults = [stall]
     patience = wiki.patience
-    patience.timeout = 0.1
+    patience.timeout = 0.5
     assert Transport(wiki.api, None, patience).ask(action="query", titles="무정")["query"]
     assert wiki.told == ["127.0.0.1: the connection broke; again in 5 s"]
 

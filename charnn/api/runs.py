@@ -1,0 +1,38 @@
+"""Runs that are there already: the model of one, and a list of all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charnn.api.arguments import DEFAULT_CHECKPOINTS, StrPath
+from charnn.api.model import Model
+
+if TYPE_CHECKING:
+    from charnn.runs.catalog import RunSummary
+
+
+def load(
+    run: StrPath | None = None,
+    *,
+    checkpoints: StrPath = DEFAULT_CHECKPOINTS,
+    ngram: bool = True,
+) -> Model:
+    """The model of a run.
+
+    Args:
+        run: its name in `checkpoints`, or a path; None is the one with the newest checkpoint.
+        checkpoints: the folder of runs.
+        ngram: whether its n-gram model, if it has one, predicts beside the network.
+
+    Raises:
+        RunNotFoundError: there is none; the message says which there are.
+    """
+    from charnn.runs.catalog import find_run
+
+    return Model(find_run(Path(checkpoints), run), ngram=ngram)
+
+
+def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:
+    """All runs in a folder, the newest first; a damaged one is listed as such."""
+    from charnn.runs import catalog
+
+    return catalog.list_runs(Path(checkpoints))

@@ -1,0 +1,80 @@
+"""A run in use from Python: what it writes, and what a text costs it."""
+
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import charnn
+from charnn.errors import OptionError, RunNotFoundError, TextError
+from charnn.records import Preparing, Record
+
+
+def test_generate_is_what_stream_says_in_one(model: charnn.Model) -> None:
+    pieces = list(model.stream("섭섭이", seed=5, length=50, temperature=1.0))
+    assert all(pieces)
+    text = model.generate("섭섭이", seed=5, length=50, temperature=1.0)
+    assert "".join(pieces) == text
+    assert len(text) in range(50, 54)
+
+
+def test_generate_many_begins_with_what_generate_writes(model: charnn.Model) -> None:
+    many = model.generate_many(3, "섭섭이", seed=5, length=30)
+    assert len(set(many)) == 3
+    assert many[0] == model.generate("섭섭이", seed=5, length=30)
+
+
+def test_without_a_seed_every_text_is_another(model: charnn.Model) -> None:
+    assert len({model.generate(length=40) for _ in range(3)}) == 3
+
+
+def test_wrong_options_are_refused_before_anything_is_written(model: charnn.Model) -> None:
+    for call in (model.stream, model.generate):
+        with pytest.raises(OptionError, match=r"^temperature must be >= 0, got -1$"):
+            call(temperature=-1)
+    with pytest.raises(OptionError, match=r"^num_samples must be >= 1, got 0$"):
+        model.generate_many(0)
+    with pytest.raises(OptionError, match=r"^seed must be >= 0, got -1$"):
+        model.generate(seed=-1)
+
+
+def test_a_run_without_a_checkpoint_cannot_write(story: Path) -> None:
+    for slot in ("best", "last", "best.prev", "last.prev"):
+        shutil.rmtree(story / slot, ignore_errors=True)
+    with pytest.raises(RunNotFoundError, match="has no last checkpoint yet"):
+        charnn.load(story).generate()
+
+
+def test_evaluate_the_own_text_and_another(model: charnn.Model, text: Path) -> None:
+    own = model.evaluate()
+    assert (own.part, own.score.characters) == ("validation", 300)
+    assert own.ngram is not None
+    assert own.score.bits_per_char < own.network.bits_per_char
+    assert own.score.bits_per_char == pytest.approx(own.score.nats / math.log(2) / 300)
+    records: list[Record] = []
+    other = model.evaluate([text], on_record=records.append)
+    assert (other.part, other.score.characters) == ("text", 1500)
+    assert any(isinstance(record, Preparing) for record in records)
+    assert model.evaluate(part="train").score.characters == 2700
+
+
+def test_evaluate_what_is_not_there(model: charnn.Model) -> None:
+    with pytest.raises(OptionError) as caught:
+        model.evaluate(part="best")
+    assert str(caught.value) == "part must be one of train, validation, test, got 'best'"
+    with pytest.raises(TextError):
+        model.evaluate("gone.txt")
+
+
+def test_a_model_writes_better_what_it_was_trained_on(
+    train: Callable[..., charnn.Model], text: Path
+) -> None:
+    """The whole way, once: a training that takes place shows in the score."""
+    options = {"hidden": 32, "learning_rate": 0.03, "val_fraction": 0}
+    scores = [
+        train(text, run=str(steps), steps=steps, **options).evaluate(part="train").network
+        for steps in (1, 200)
+    ]
+    assert scores[1].bits_per_char < scores[0].bits_per_char - 1
