@@ -30,8 +30,8 @@ PASSES: Final = 15
 MINUTES: Final = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60)
 _MOST_RARE: Final = 0.1
 
-# Ours (network and n-gram together) after a few minutes over the compressor's last tenth, on 『무정』,
-# tiny Shakespeare and the bundled novella: 0.92, 0.98 and 0.92 of PPMd, 0.71, 0.79 and 0.72 of xz.
+# Ours (network and n-gram together) after a few minutes over the compressor's last tenth, on
+# 『무정』, tiny Shakespeare and the novella: 0.92, 0.98, 0.92 of PPMd, 0.71, 0.79, 0.72 of xz.
 RATIOS: Final[Mapping[str, tuple[float, float]]] = {PPMD: (0.92, 0.99), XZ: (0.70, 0.81)}
 _LEAST_CHARACTERS: Final = 30_000  # of those texts, 38,495 to 1,115,394
 _MOST_CHARACTERS: Final = 2_000_000
