@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -157,22 +158,30 @@ class Pace:
         """The plan to follow from this step on, or None to go on with this one."""
         if step < self._look_at or plan.total_steps <= step or not self._steps:
             return None
-        per_step = self._spent / self._steps + self._tasks_per_step(plan)
+        per_step = self._spent / self._steps
         left = max(0.0, self._until - self._clock())
-        total = step + max(1, round(left / max(1e-9, per_step)))
+        total = self._end_of(plan, step, left, per_step)
         small = max(_SMALL_REVISION * left, _SMALL_SECONDS)
         if abs(total - plan.total_steps) * per_step < small:
             total = plan.total_steps
         self._look_from(step, total)
         return None if total == plan.total_steps else plan.revised(step, total)
 
-    def _tasks_per_step(self, plan: Plan) -> float:
+    def _end_of(self, plan: Plan, step: int, left: float, per_step: float) -> int:
+        """The last step that so many seconds are enough for, with every task on the way."""
         every = {
             "validation": plan.validate_every,
             "sample": plan.sample_every,
             "copy": plan.save_every,
         }
-        return sum(self._costs.of(task) / steps for task, steps in every.items())
+
+        def seconds(end: int) -> float:
+            times = {task: end // steps - step // steps for task, steps in every.items()}
+            tasks = sum(self._costs.of(task) * count for task, count in times.items())
+            return tasks + (end - step) * per_step
+
+        most = range(step + 2, step + 2 + round(left / max(1e-9, per_step)))
+        return step + 1 + bisect_right(most, left, key=seconds)
 
     def _look_from(self, step: int, total: int) -> None:
         self._spent, self._steps = 0.0, 0
