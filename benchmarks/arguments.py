@@ -1,6 +1,6 @@
 """What benchmarks have on their command lines in common."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 
 from comparison import UNITS
 
@@ -36,3 +36,19 @@ def add_table(parser: ArgumentParser) -> None:
 def add_unit(parser: ArgumentParser) -> None:
     """Of the tables."""
     parser.add_argument("--unit", choices=UNITS, default="bits", help="of the tables")
+
+
+def parse_resumable(parser: ArgumentParser, what: str) -> Namespace:
+    """The arguments of a long series, which goes on from what --out holds, or only shows it.
+
+    Args:
+        parser: has what else the script takes.
+        what: one of the series: "cell".
+    """
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", help=f"keep each {what} in this file, and go on from it")
+    add_table(parser)
+    options = parser.parse_args()
+    if not options.table and not (options.texts and options.out):
+        parser.error(f"name texts and --out, or files of {what}s with --table")
+    return options

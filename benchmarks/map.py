@@ -26,7 +26,7 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
-from arguments import add_table, add_texts, numbers
+from arguments import add_texts, numbers, parse_resumable
 from comparison import Comparison, grouped
 from machine import heading, made_by
 from rows import Row, append, markdown, read
@@ -176,14 +176,8 @@ def _arguments() -> argparse.Namespace:
     add_texts(parser)
     parser.add_argument("--seconds", type=numbers, default="10,30,60,120,300,600")
     parser.add_argument("--sizes", type=_sizes, default="30k,100k,300k,1M,all", help="in bytes")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", help="keep each cell in this file, and go on from it")
-    add_table(parser)
     parser.add_argument("--picture", help="draw them into this PNG")
-    options = parser.parse_args()
-    if not options.table and not (options.texts and options.out):
-        parser.error("name texts and --out, or files of cells with --table")
-    return options
+    return parse_resumable(parser, "cell")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from arguments import add_table, add_texts, numbers
+from arguments import add_texts, numbers, parse_resumable
 from comparison import Comparison, gap_between, grouped
 from machine import heading, made_by
 from rows import Row, append, markdown, read
@@ -134,13 +134,7 @@ def _arguments() -> argparse.Namespace:
     add_texts(parser)
     parser.add_argument("--minutes", type=numbers, default="1,5,20")
     parser.add_argument("--presets", default=";".join(PRESETS), help="options, with ; in between")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", help="keep each training in this file, and go on from it")
-    add_table(parser)
-    options = parser.parse_args()
-    if not options.table and not (options.texts and options.out):
-        parser.error("name texts and --out, or files of trainings with --table")
-    return options
+    return parse_resumable(parser, "training")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def xz_size(data: bytes, preset: int = 6) -> int:
 def ppmd_size(data: bytes, order: int = PPMD_ORDER) -> int | None:
     """Bytes of what PPMd makes of data; None if pyppmd is not there."""
     try:
-        return _ppmd_sizes(order, data, b"")[1]
+        return sum(ppmd_sizes([data], order))
     except ImportError:
         return None
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from charnn.corpus.encoding import encode_source
 from charnn.corpus.tokenizers import CharTokenizer
 from charnn.corpus.tokenizers.telling import tell_tokenizer
+from charnn.corpus.varint import to_varint
 from charnn.errors import OptionError, TextError
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.records import Preparing
@@ -284,20 +285,7 @@ def _header(options: CodeOptions, recipe: Recipe, tokens: int, done: Pass) -> by
     """What a decoder must be told beside vocabulary and tokens, as numbers of 7 bits a byte."""
     seconds = round(60 * options.minutes)
     numbers = (_FORMAT, seconds, SIZES.index(options.size), options.seed, tokens, *done.steps)
-    return b"".join(map(_varint, numbers))
-
-
-def _varint(number: int) -> bytes:
-    """A number >= 0, its low bits first, in as many bytes as it needs.
-
-    >>> list(_varint(300))
-    [172, 2]
-    """
-    code = bytearray()
-    while number >= 0x80:
-        code.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*code, number])
+    return b"".join(map(to_varint, numbers))
 
 
 def _bits(nats: NDArray[np.float64]) -> float:

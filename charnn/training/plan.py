@@ -5,7 +5,7 @@ Fitting a plan into a number of minutes is left to planning.py.
 
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, cast
+from typing import Any
 
 from charnn.errors import OptionError
 from charnn.training.options import Interval, TrainOptions
@@ -159,14 +159,15 @@ def _revisions(value: Any) -> tuple[tuple[int, int], ...]:
     Raises:
         OptionError: they are something else.
     """
-    pairs = tuple(tuple(pair) if isinstance(pair, list) else () for pair in _listed(value))
-    if any(len(pair) != 2 or any(type(n) is not int or n < 1 for n in pair) for pair in pairs):
+    pairs = value if isinstance(value, list) else [value]
+    if not all(_is_pair(pair) for pair in pairs):
         raise OptionError(f"plan: revisions must be pairs of whole numbers >= 1, got {value!r}")
-    return cast(tuple[tuple[int, int], ...], pairs)
+    return tuple((step, total) for step, total in pairs)
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _is_pair(value: Any) -> bool:
+    whole = isinstance(value, list) and all(type(number) is int for number in value)
+    return whole and len(value) == 2 and min(value) >= 1
 
 
 def _check_planned(name: str, value: Any) -> None:

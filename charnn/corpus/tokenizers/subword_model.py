@@ -12,6 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from charnn.corpus.varint import to_varint
 from charnn.errors import TokenizerError
 
 FIRST_PIECE: Final = 257  # what comes before: token 0, the boundary, and 256 bytes
@@ -117,17 +118,8 @@ def _piece(text: str, score: float, kind: int) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return _to_varint(field << 3 | _VARINT) + _to_varint(value % (1 << 64))
+    return to_varint(field << 3 | _VARINT) + to_varint(value % (1 << 64))
 
 
 def _bytes(field: int, value: bytes) -> bytes:
-    return _to_varint(field << 3 | _TEXT) + _to_varint(len(value)) + value
-
-
-def _to_varint(number: int) -> bytes:
-    digits = bytearray()
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    digits.append(number)
-    return bytes(digits)
+    return to_varint(field << 3 | _TEXT) + to_varint(len(value)) + value
