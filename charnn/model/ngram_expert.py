@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.model.ngram import Level, Ngram
+from charnn.model.row_table import RowTable
 
 Tokens = NDArray[np.integer[Any]]
 Floats = NDArray[np.float32]
@@ -15,7 +16,7 @@ Contexts = tuple[int, ...]
 """The n-grams of length 1, 2, ... that end at a row's last token, as far as they were seen."""
 
 _FEW = 16  # tokens that are added faster one by one
-TABLE_BYTES = 16 << 20  # largest table of distributions behind one token
+TABLE_BYTES = 8 << 20  # largest table of distributions behind one token
 
 
 class NgramExpert:
@@ -30,10 +31,8 @@ class NgramExpert:
         self._levels = [_Lookup(level) for level in ngram.levels]
         self._unigrams = ngram.unigrams.astype(np.float32)
         self._scratch = np.empty_like(self._unigrams)
-        fits = ngram.vocab_size**2 * 4 <= TABLE_BYTES
-        # A row is made when its token is first met: a start costs nothing.
-        self._table = np.empty((ngram.vocab_size,) * 2, np.float32) if fits else None
-        self._made: set[int] = set()
+        size = ngram.vocab_size
+        self._table = RowTable(self._bigram, size, size, np.float32, TABLE_BYTES)
 
     @property
     def vocab_size(self) -> int:
@@ -97,21 +96,12 @@ class NgramExpert:
             level, context = self._levels[length], contexts[length - 1]
             level.add(context, weight, row)
             weight *= level.backoffs[context]
-        shortest = self._behind_one(contexts[0]) if contexts else self._unigrams
+        shortest = self._table.row(contexts[0]) if contexts else self._unigrams
         np.multiply(shortest, weight, out=self._scratch)
         row += self._scratch
 
-    def _behind_one(self, token: int) -> Floats:
-        """The distribution behind a single token, (vocab_size,)."""
-        if self._table is None:
-            return self._bigram(token)
-        if token not in self._made:
-            self._table[token] = self._bigram(token)
-            self._made.add(token)
-        row: Floats = self._table[token]
-        return row
-
     def _bigram(self, token: int) -> Floats:
+        """The distribution behind a single token, (vocab_size,)."""
         if len(self._levels) == 1:
             return self._unigrams
         level = self._levels[1]

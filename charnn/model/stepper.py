@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import OptionError
+from charnn.model.row_table import RowTable
 from charnn.model.shapes import GATES, ModelShape, weight_shapes
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -21,7 +22,7 @@ LayerState = tuple[Floats, ...]
 State = tuple[LayerState, ...]
 """One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
 
-TABLE_BYTES = 32 << 20  # largest table of embedding times input weights
+TABLE_BYTES = 24 << 20  # largest table of embedding times input weights
 LARGEST_COPY = 32 << 20  # bytes that may be held besides while weights are laid out
 _LINE = 16  # numbers that fill a line of the cache: six times as fast as one matrix at once
 _READ_CHUNK = 256  # tokens of a prompt whose input side is one product
@@ -104,10 +105,9 @@ class Stepper:
         self._output_bias = arrays["output.bias"]
         self._ones = np.ones_like(self._output_bias)
         gates = GATES[shape.cell] * shape.hidden_size
-        fits = shape.vocab_size * gates * self._embedding.itemsize <= TABLE_BYTES
-        # Rows are made when a token is first met: a start costs nothing, unused rows no memory.
-        self._table = np.empty((shape.vocab_size, gates), self._embedding.dtype) if fits else None
-        self._made: set[int] = set()
+        self._table = RowTable(
+            self._first_input, shape.vocab_size, gates, self._embedding.dtype, TABLE_BYTES
+        )
 
     @property
     def vocab_size(self) -> int:
@@ -173,17 +173,12 @@ class Stepper:
 
     def _first_inputs(self, tokens: Tokens) -> Floats:
         """What the tokens add to the gates of layer 0, (n, gates * hidden_size)."""
-        if self._table is None:
-            return self._layers[0].project(self._embedding.take(tokens, axis=0))
-        met = tokens.tolist()
-        if not self._made.issuperset(met):
-            # Row by row: the bits of a row then do not depend on which tokens it was made with.
-            for token in set(met) - self._made:
-                self._table[token] = self._layers[0].project(self._embedding[token : token + 1])[0]
-                self._made.add(token)
-        if len(met) == 1:
-            return self._table[met[0] : met[0] + 1]
-        return self._table.take(tokens, axis=0)
+        return self._table.rows(tokens.tolist())
+
+    def _first_input(self, token: int) -> Floats:
+        """What one token adds to them, (gates * hidden_size,)."""
+        inputs: Floats = self._layers[0].project(self._embedding[token : token + 1])[0]
+        return inputs
 
     def _log_probs(self, hidden: Floats) -> Floats:
         """Log-softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""

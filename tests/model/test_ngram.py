@@ -124,11 +124,12 @@ def test_rows_of_a_batch_do_not_see_each_other(text, order):
         np.testing.assert_array_equal(both[row], alone[0])
 
 
-def test_a_vocabulary_without_a_table_gives_the_same(monkeypatch):
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_a_table_too_small_gives_the_same(rows, monkeypatch):
     text = np.random.default_rng(1).integers(0, V, 200)
     ngram = count_ngrams(text, V, 4)
     with_table, _ = NgramExpert(ngram).read(text[:9], [()])
-    monkeypatch.setattr("charnn.model.ngram_expert.TABLE_BYTES", 0)
+    monkeypatch.setattr("charnn.model.ngram_expert.TABLE_BYTES", rows * V * 4)
     without, _ = NgramExpert(ngram).read(text[:9], [()])
     np.testing.assert_array_equal(with_table, without)
 

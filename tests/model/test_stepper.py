@@ -100,11 +100,10 @@ def test_whole_sequence_equals_chunks_with_carried_state(shape):
             assert torch.allclose(part, last_part, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("table", [True, False], ids=["table", "no table"])
+@pytest.mark.parametrize("table", [1 << 20, 900, 0], ids=["table", "small table", "no table"])
 def test_reading_equals_stepping(shape, table, monkeypatch):
     monkeypatch.setattr(stepper_module, "_READ_CHUNK", 5)
-    if not table:
-        monkeypatch.setattr(stepper_module, "TABLE_BYTES", 0)
+    monkeypatch.setattr(stepper_module, "TABLE_BYTES", table)
     stepper = Stepper(shape, random_weights(shape), np.float64)
     tokens = some_tokens((SEQ_LEN, 1))
     expected, expected_state = step_through(stepper, tokens, stepper.initial_state(1))
