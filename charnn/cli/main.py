@@ -32,6 +32,17 @@ class _ClosedPipe(Exception):  # noqa: N818  no error: the reader has had enough
 
 
 @contextlib.contextmanager
+def _noticing_interrupted_imports() -> Iterator[None]:
+    """Tell of a Ctrl-C of which a compiled module made an error while it was loaded."""
+    try:
+        yield
+    except (ImportError, RuntimeError, SystemError) as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextlib.contextmanager
 def _noticing_closed_pipes() -> Iterator[None]:
     """Tell of a closed pipe before click makes an exit with 1 of it, as rich has done already."""
     try:
@@ -126,7 +137,8 @@ def run(started: float, arguments: list[str] | None = None) -> int:
     _speak_utf8()
     shared = {"started": started, "debug": False}
     try:
-        group.main(arguments, prog_name="charnn", standalone_mode=False, obj=shared)
+        with _noticing_interrupted_imports():
+            group.main(arguments, prog_name="charnn", standalone_mode=False, obj=shared)
         sys.stdout.flush()
         return 0
     except (_ClosedPipe, BrokenPipeError):

@@ -20,8 +20,11 @@ _EVENTS_SHOWN = 20
 _UNCUT = 10_000  # cells of a line for a pipe or a file
 _COLUMNS = ("run", "corpus", "tokenizer", "size", "parameters", "step", "bits/char", "saved")
 _NUMBERS = ("parameters", "step", "bits/char")
-_DISPENSABLE = ("parameters", "tokenizer", "corpus", "size")
-_SHORT_NAME = 20  # cells of a name that should be seen
+_DISPENSABLE = {
+    **dict.fromkeys(("parameters", "tokenizer", "corpus", "size"), 20),
+    **dict.fromkeys(("saved", "step"), 10),
+}
+"""Columns that are left out, in this order, where a name would have fewer cells than these."""
 _GAP = 2
 
 
@@ -130,12 +133,17 @@ def _widths(rows: list[list[str]], width: int) -> dict[str, int]:
         column: max(cell_len(text) for text in (column, *(row[place] for row in rows)))
         for place, column in enumerate(_COLUMNS)
     }
-    for column in (*_DISPENSABLE, None):
-        room = width - sum(needed[name] + _GAP for name in needed if name != "run")
-        if room >= min(needed["run"], _SHORT_NAME) or column is None:
+    longest = needed.pop("run")
+    for column, worth in _DISPENSABLE.items():
+        if _room(needed, width) >= min(longest, worth):
             break
         needed.pop(column)
-    return needed | {"run": max(1, min(needed["run"], room))}
+    return {"run": max(1, min(longest, _room(needed, width))), **needed}
+
+
+def _room(needed: dict[str, int], width: int) -> int:
+    """Cells that the other columns leave for the name."""
+    return width - sum(cells + _GAP for cells in needed.values())
 
 
 def _row(summary: "RunSummary") -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from charnn.runs.tensors import (
     decode_tensors,
     decode_weights,
 )
+from charnn.text.shell import quoted
 
 Result = TypeVar("Result")
 
@@ -183,7 +184,7 @@ def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Re
     if before == (None, None):
         raise RunNotFoundError(
             f"run {run.name} has no {slot} checkpoint yet: let 'charnn train --resume "
-            f"{run.name}' go on until it has saved one"
+            f"{quoted(run.name)}' go on until it has saved one"
         )
     raise RunDamagedError(
         f"run {run.name} has no good {slot} checkpoint ({reason}): restore it from a copy"

@@ -20,6 +20,7 @@ from charnn.runs.documents import read_json, take
 from charnn.runs.files import open_plain
 from charnn.runs.layout import LOCK
 from charnn.runs.storage import write_all, writing
+from charnn.text.shell import quoted
 
 _MAX_BYTES = 4096
 _ATTEMPTS = 5
@@ -94,7 +95,7 @@ def lock_run(run: Path) -> Iterator[None]:
     if run.is_file():
         raise RunError(
             f"{run} holds no training to go on with, only what it came to: begin a new run from "
-            f"it with --init-from {run}"
+            f"it with --init-from {quoted(str(run))}"
         )
     with writing(str(path)):
         descriptor = _acquire(path)

@@ -22,6 +22,7 @@ from charnn.runs.journals import read_journal
 from charnn.runs.layout import CONFIG, NEW, PLAN, check_run_name, next_free_name
 from charnn.runs.storage import flush_folder, remove, write_file, writing
 from charnn.runs.tensors import encode_tensors
+from charnn.text.shell import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ class Run:
             RunError: it is of a version that this charnn does not read.
         """
         path = self.path / CONFIG
-        return RunConfig.from_json(read_sealed(path, MAX_CONFIG_BYTES), str(path))
+        try:
+            document = read_sealed(path, MAX_CONFIG_BYTES)
+        except RunDamagedError as error:
+            raise RunDamagedError(f"{error}: restore it from a copy") from None
+        return RunConfig.from_json(document, str(path))
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, proved to be the one the run was made with.
@@ -215,5 +220,5 @@ def _taken(checkpoints: Path, name: str) -> RunExistsError:
     free = next_free_name(checkpoints, name)
     return RunExistsError(
         f"run {name!r} is there already and is not overwritten: go on with it by "
-        f"'charnn train --resume {name}', or call this one '--run {free}'"
+        f"'charnn train --resume {quoted(name)}', or call this one --run {quoted(free)}"
     )

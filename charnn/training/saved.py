@@ -20,6 +20,7 @@ from charnn.runs.run import Run
 from charnn.runs.streams import STREAMS, kept_stream
 from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
+from charnn.text.shell import quoted
 from charnn.training.changed import looks_of
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
@@ -212,7 +213,8 @@ def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
         return replace(text, paths=moved.paths)
     if run.path.is_file():
         raise TextError(
-            f"{run.path} came without its text: name one, as in 'charnn eval TEXT -m {run.path}'"
+            f"{run.path} came without its text: name one, as in "
+            f"'charnn eval TEXT -m {quoted(str(run.path))}'"
         )
     gone = [path for path in text.paths if path == "-" or not Path(path).exists()]
     if gone or not text.paths:

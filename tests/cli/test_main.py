@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import charnn
+import charnn.cli.main
 
 Cli = Callable[..., Any]
 
@@ -79,3 +79,30 @@ def test_python_m_charnn() -> None:
         [sys.executable, "-m", "charnn", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"charnn, version {charnn.__version__}\n"
+
+
+def test_ctrl_c_while_a_compiled_module_loads_is_no_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise RuntimeError("could not load") from KeyboardInterrupt()
+
+    monkeypatch.setattr("charnn.cli.main.group.main", load)
+    assert cli("runs") == (130, "", "")
+
+
+def test_an_error_of_a_compiled_module_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise RuntimeError("could not load")
+
+    monkeypatch.setattr("charnn.cli.main.group.main", load)
+    with pytest.raises(RuntimeError, match="could not load"):
+        charnn.cli.main.run(0.0, ["runs"])
+
+
+def test_ctrl_c_before_anything_is_there_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from charnn.__main__ import main; main()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -151,7 +151,7 @@ def test_a_run_is_never_overwritten(cli: Cli, text: Path, story: Path) -> None:
     before = everything_in(story)
     message = (
         "run 'story' is there already and is not overwritten: go on with it by "
-        "'charnn train --resume story', or call this one '--run story-2'"
+        "'charnn train --resume story', or call this one --run story-2"
     )
     said = cli("train", text, "--run", "story", "--ui", "none")
     assert said == (1, "", f"charnn: {message}\n")

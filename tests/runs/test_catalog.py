@@ -62,12 +62,12 @@ def test_damaged_and_foreign_folders_are_listed(checkpoints: Path, helpers: Any)
     problems = {run.name: run.problem for run in list_runs(checkpoints)}
     assert problems == {
         "second": f"{checkpoints}/second/config.json was altered: it does not begin as charnn "
-        "writes it",
+        "writes it: restore it from a copy",
         "first": f"run first has no good last checkpoint ({checkpoints}/first/last/manifest.json "
         f"is missing; {checkpoints}/first/last.prev is missing): restore it from a copy",
         "link": f"run link has no good last checkpoint ({checkpoints}/link/last/manifest.json "
         f"is missing; {checkpoints}/link/last.prev is missing): restore it from a copy",
-        "foreign": f"{checkpoints}/foreign/config.json is missing",
+        "foreign": f"{checkpoints}/foreign/config.json is missing: restore it from a copy",
         "third": None,
     }
 

@@ -33,7 +33,7 @@ def test_a_taken_name_is_refused(run: Run, config: Callable[..., RunConfig]) -> 
         create_run(run.path.parent, "novel", config())
     assert str(caught.value) == (
         "run 'novel' is there already and is not overwritten: go on with it by "
-        "'charnn train --resume novel', or call this one '--run novel-2'"
+        "'charnn train --resume novel', or call this one --run novel-2"
     )
     assert (run.path / "config.json").read_bytes() == before
 

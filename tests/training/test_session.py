@@ -146,7 +146,7 @@ def test_runs_are_named_after_their_text_and_never_overwritten(train, checkpoint
         train(run="story", seed=9)
     assert str(error.value) == (
         "run 'story' is there already and is not overwritten: go on with it by "
-        "'charnn train --resume story', or call this one '--run story-4'"
+        "'charnn train --resume story', or call this one --run story-4"
     )
     assert (checkpoints / "story" / "config.json").read_bytes() == before
     assert list((checkpoints / ".streams").iterdir()) == streams
