@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.model.language_model import LanguageModel, State, detach
+from charnn.model.language_model import Dropout, LanguageModel, State, detach
 from charnn.training.device import Device
 from charnn.training.scores import Nats, Tokens
 
@@ -48,7 +48,7 @@ class Adaptation:
     """A network that adapts to what it reads.
 
     Args:
-        model: on its device; its weights are changed.
+        model: on its device; its weights are changed, and it drops nothing any more.
         roots: root mean square of each weight's gradient in training, by weight name.
         dynamics: how fast.
     """
@@ -59,7 +59,9 @@ class Adaptation:
         roots: Mapping[str, NDArray[np.float32]],
         dynamics: Dynamics = USUAL,
     ) -> None:
-        self._model = model.eval().requires_grad_(True)
+        # Training without dropout: cuDNN has no gradients for a network that is in evaluation.
+        model.dropout = Dropout()
+        model.train().requires_grad_(True)
         named = dict(model.named_parameters())
         self._weights: list[Tensor] = list(named.values())
         self._trained = [weight.detach().clone() for weight in self._weights]

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from charnn.errors import OptionError
-from charnn.model.language_model import LanguageModel
+from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.shapes import ModelShape
 from charnn.runs.run import Run
 from charnn.training.device import Device
@@ -90,6 +90,15 @@ def test_no_token_is_scored_by_what_comes_behind_it(model, tokens):
     other = dynamic_nats(copy.deepcopy(model), changed, BOUNDARY, roots, CPU, dynamics)
     np.testing.assert_array_equal(one[:24], other[:24])
     assert not np.array_equal(one[24:], other[24:])
+
+
+def test_nothing_is_dropped_and_gradients_are_those_of_training(model, tokens):
+    dropping = copy.deepcopy(model)
+    dropping.dropout = Dropout(0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
+    roots = roots_of(model)
+    expected = dynamic_nats(copy.deepcopy(model), tokens, BOUNDARY, roots, CPU)
+    np.testing.assert_array_equal(dynamic_nats(dropping, tokens, BOUNDARY, roots, CPU), expected)
+    assert dropping.training  # what cuDNN asks for
 
 
 def test_a_text_that_repeats_itself_gets_cheaper(model):
