@@ -41,9 +41,10 @@ import torch
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
 from charnn.generation.loading import load_writer
 from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
+from charnn.model.expert import Expert
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape
-from charnn.model.stepper import Expert, Stepper
+from charnn.model.stepper import Stepper
 from charnn.runs.run import Run
 
 SIZES = ((1, 512), (2, 512))

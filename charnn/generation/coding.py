@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from charnn.corpus.arithmetic import Decoder, Encoder
 from charnn.corpus.tokenizers.base import Tokenizer
-from charnn.model.stepper import Expert
+from charnn.model.expert import Expert
 
 LEAST_PROBABILITY = 1e-300
 """What an expert holds for impossible costs 997 bits, so that every text can be coded."""

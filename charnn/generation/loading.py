@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import RunDamagedError
+from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
-from charnn.model.stepper import Expert, Stepper
+from charnn.model.stepper import Stepper
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram

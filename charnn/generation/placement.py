@@ -18,7 +18,7 @@ from charnn.corpus.tokenizers.base import Tokenizer
 from charnn.generation.ending import TextPiece
 from charnn.generation.following import TextConstraint
 from charnn.generation.row import Row
-from charnn.model.stepper import Expert
+from charnn.model.expert import Expert
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from charnn.corpus.tokenizers.base import Tokenizer
 from charnn.errors import OptionError, RunDamagedError
-from charnn.model.stepper import Expert
+from charnn.model.expert import Expert
 
 Floats = npt.NDArray[np.floating[Any]]
 

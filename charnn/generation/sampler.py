@@ -22,7 +22,7 @@ from charnn.generation.options import SamplingOptions
 from charnn.generation.placement import Placement, Point
 from charnn.generation.prompt import Start, read_prompt
 from charnn.generation.row import Masks, Row, draw_tokens
-from charnn.model.stepper import Expert
+from charnn.model.expert import Expert
 
 __all__ = [
     "SamplingOptions",

@@ -1,14 +1,12 @@
 """The network in torch: embedding -> stacked recurrent layers -> projection -> logits.
 
-State goes in as an argument and comes out as a result. Each layer is one single-layer module of
-torch (this takes the fused oneDNN and cuDNN paths); dropout is ours. Names and shapes of the
-weights are those of `shapes.py`; the same equations in NumPy are in `stepper.py`.
+State goes in as an argument and comes out as a result; what a layer does is in `recurrence.py`.
+Names and shapes of the weights are those of `shapes.py`; `stepper.py` is the same in NumPy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,13 +16,8 @@ from torch.nn import functional as F
 
 from charnn.errors import OptionError
 from charnn.model.embedding import Embedding
+from charnn.model.recurrence import State, drop_mask, layer_weights, run_layer
 from charnn.model.shapes import ModelShape
-
-State = tuple[tuple[Tensor, ...], ...]
-"""One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
-
-LayerWeights = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Of a recurrent layer: input weights, recurrent weights, input bias, recurrent bias."""
 
 _MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -156,13 +149,19 @@ class LanguageModel(nn.Module):
         drop = self.dropout
         x = F.embedding(tokens, vectors)  # (seq_len, batch, embedding)
         if self.training and drop.token > 0:
-            x = x * _mask(x, drop.token, (*x.shape[:2], 1))
+            x = x * drop_mask(x, drop.token, (*x.shape[:2], 1))
         x = self._drop(x, drop.input)
         after: list[tuple[Tensor, ...]] = []
         for index, (layer, start) in enumerate(zip(self.layers, state, strict=True)):
             if index:
                 x = self._drop(x, drop.layer)
-            x, end = self._run_layer(layer, x, start)
+            x, end = run_layer(
+                layer,
+                x,
+                start,
+                state_share=drop.state if self.training else 0,
+                weight_share=drop.weight if self.training else 0,
+            )
             after.append(end)
         return self._drop(x, drop.output), tuple(after)
 
@@ -170,7 +169,7 @@ class LanguageModel(nn.Module):
         """Some units of x (seq_len, batch, size) set to zero for the whole window."""
         if not self.training or share == 0:
             return x
-        return x * _mask(x, share, (1, *x.shape[1:]))
+        return x * drop_mask(x, share, (1, *x.shape[1:]))
 
     def _logits(self, hidden: Tensor, vectors: Tensor) -> Tensor:
         if self.shape.projected:
@@ -189,21 +188,6 @@ class LanguageModel(nn.Module):
         smoothed = counts.double() + 0.1
         self.output.bias.copy_((smoothed / smoothed.sum()).log())
 
-    def _run_layer(
-        self, layer: nn.Module, x: Tensor, start: tuple[Tensor, ...]
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        drop = self.dropout
-        if self.training and (drop.state > 0 or drop.weight > 0):
-            weights = layer_weights(layer, drop.weight)
-            if drop.state > 0:
-                return _run_steps(type(layer), x, start, weights, drop.state)
-            return _run_at_once(type(layer), x, start, weights)
-        if self.shape.cell == "lstm":
-            x, (h, c) = layer(x, (start[0].unsqueeze(0), start[1].unsqueeze(0)))
-            return x, (h[0], c[0])
-        x, h = layer(x, start[0].unsqueeze(0))
-        return x, (h[0],)
-
 
 class _Output(nn.Module):
     """Holds what the output adds to the embedding: the bias, and weights if they are not tied."""
@@ -215,98 +199,10 @@ class _Output(nn.Module):
         self.bias = nn.Parameter(torch.empty(shape.vocab_size))
 
 
-def layer_weights(layer: nn.Module, share: float = 0.0) -> LayerWeights:
-    """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias.
-
-    Args:
-        layer: of torch, a single one.
-        share: of the recurrent weights to drop.
-    """
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    from_input, recurrent, *biases = (cast(Tensor, getattr(layer, name)) for name in names)
-    if share > 0:
-        recurrent = _drop_weights(recurrent, share)
-    return from_input, recurrent, biases[0], biases[1]
-
-
-def _drop_weights(weight: Tensor, share: float) -> Tensor:
-    """Some weights set to zero, the others grown; a matrix of the same shape.
-
-    Eight random bytes come from one draw: a draw for each weight would take a tenth of the step.
-    """
-    count, dropped = weight.numel(), max(1, round(256 * share))
-    draws = torch.empty(-(-count // 8), dtype=torch.int64, device=weight.device)
-    draws.random_(-(2**63), None)
-    kept = draws.view(torch.uint8)[:count].view_as(weight) >= dropped
-    return weight * kept.to(weight.dtype).mul_(256 / (256 - dropped))
-
-
 def _copy(parameter: Tensor, value: Tensor, name: str) -> None:
     if parameter.shape != value.shape:
         raise RuntimeError(f"{name} has shape {tuple(value.shape)}")
     parameter.copy_(value)
-
-
-def _mask(like: Tensor, share: float, size: Sequence[int]) -> Tensor:
-    """A mask of zeros (a `share` of them) and 1 / (1 - share), broadcastable over `like`."""
-    return like.new_empty(size).bernoulli_(1 - share).div_(1 - share)
-
-
-def _run_at_once(
-    kind: type[nn.Module], x: Tensor, start: tuple[Tensor, ...], weights: LayerWeights
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The layer by torch's own kernel, with weights that are not the module's."""
-    held = [part.unsqueeze(0) for part in start]
-    settings = (list(weights), True, 1, 0.0, True, False, False)
-    if kind is nn.LSTM:
-        x, h, c = torch.lstm(x, held, *settings)
-        return x, (h[0], c[0])
-    x, h = _KERNELS[kind](x, held[0], *settings)
-    return x, (h[0],)
-
-
-def _run_steps(
-    kind: type[nn.Module],
-    x: Tensor,
-    start: tuple[Tensor, ...],
-    weights: LayerWeights,
-    share: float,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The layer step by step with one dropout mask a window on the recurrent h.
-
-    Source: Gal & Ghahramani 2016, arXiv:1512.05287.
-    """
-    step = _STEPS[kind]
-    mask = _mask(start[0], share, start[0].shape)
-    input_weight, recurrent_weight, input_bias, recurrent_bias = weights
-    outputs, state = [], start
-    for gates in F.linear(x, input_weight, input_bias).unbind(0):
-        recurrent = F.linear(state[0] * mask, recurrent_weight, recurrent_bias)
-        state = step(gates, recurrent, state)
-        outputs.append(state[0])
-    return torch.stack(outputs), state
-
-
-def _lstm_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    i, f, g, o = (x + r).chunk(4, dim=-1)
-    c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
-    return o.sigmoid() * c.tanh(), c
-
-
-def _gru_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    x_r, x_z, x_n = x.chunk(3, dim=-1)
-    r_r, r_z, r_n = r.chunk(3, dim=-1)
-    z = (x_z + r_z).sigmoid()
-    n = (x_n + (x_r + r_r).sigmoid() * r_n).tanh()
-    return ((1 - z) * n + z * state[0],)
-
-
-def _rnn_step(x: Tensor, r: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return ((x + r).tanh(),)
-
-
-_KERNELS: dict[type[nn.Module], Any] = {nn.GRU: torch.gru, nn.RNN: torch.rnn_tanh}
-_STEPS: dict[type[nn.Module], Any] = {nn.LSTM: _lstm_step, nn.GRU: _gru_step, nn.RNN: _rnn_step}
 
 
 @torch.no_grad()
@@ -335,22 +231,3 @@ def initialise(model: LanguageModel, generator: torch.Generator | None = None) -
     if not shape.tied:
         nn.init.xavier_uniform_(model.output.weight, generator=generator)
     model.output.bias.zero_()
-
-
-def detach(state: State) -> State:
-    """The state cut off from the graph: no gradient crosses a window boundary."""
-    return tuple(tuple(part.detach() for part in layer) for layer in state)
-
-
-def roll_rows(state: State) -> State:
-    """The state at an epoch's end: row r takes that of row r - 1, where its text comes from.
-
-    Row 0 starts at zero, for it begins the text again.
-    """
-
-    def roll(part: Tensor) -> Tensor:
-        rolled = part.roll(1, dims=0)
-        rolled[0] = 0
-        return rolled
-
-    return tuple(tuple(roll(part) for part in layer) for layer in state)

@@ -7,64 +7,27 @@ dropout and sampling are left to others.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import OptionError
+from charnn.model.cells import LAYERS, Floats, LayerState
 from charnn.model.row_table import RowTable
 from charnn.model.shapes import GATES, ModelShape, weight_shapes
 
-Floats = npt.NDArray[np.floating[Any]]
 Tokens = npt.NDArray[np.integer[Any]]
-LayerState = tuple[Floats, ...]
 State = tuple[LayerState, ...]
 """One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
+
+_LAYER_MATRICES = ("weight_ih", "weight_hh")
+_LAYER_BIASES = ("bias_ih", "bias_hh")
 
 TABLE_BYTES = 24 << 20  # largest table of embedding times input weights
 LARGEST_COPY = 32 << 20  # bytes that may be held besides while weights are laid out
 _LINE = 16  # numbers that fill a line of the cache: six times as fast as one matrix at once
 _READ_CHUNK = 256  # tokens of a prompt whose input side is one product
-
-
-class Expert(Protocol):
-    """Whatever predicts the next token from the tokens before it.
-
-    A state is opaque, belongs to a batch of rows, and stays valid when a later one is made of it.
-    """
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of tokens."""
-
-    def initial_state(self, batch_size: int) -> Any:
-        """The state of `batch_size` rows that have read nothing."""
-
-    def step(self, tokens: Tokens, state: Any) -> tuple[Floats, Any]:
-        """Read one more token in every row.
-
-        Args:
-            tokens: (batch,).
-            state: what this expert returned for these rows.
-
-        Returns:
-            Log-probabilities of what comes next in nats, (batch, vocab_size), and the new state.
-        """
-
-    def read(self, tokens: Tokens, state: Any) -> tuple[Floats, Any]:
-        """Read many tokens in one row; faster than steps, since only the end is predicted.
-
-        Args:
-            tokens: (n,), n >= 1.
-            state: a state of one row.
-
-        Returns:
-            Log-probabilities behind the last token, (1, vocab_size), and the new state.
-        """
-
-    def select(self, state: Any, rows: Sequence[int]) -> Any:
-        """The state of the named rows in that order; a row may be named often or not at all."""
 
 
 class Stepper:
@@ -93,7 +56,7 @@ class Stepper:
         columns = _relaid if own else np.transpose
         self.shape = shape
         self._layers = [
-            _LAYERS[shape.cell](
+            LAYERS[shape.cell](
                 *(columns(arrays[f"layers.{index}.{name}_l0"]) for name in _LAYER_MATRICES),
                 *(arrays[f"layers.{index}.{name}_l0"] for name in _LAYER_BIASES),
             )
@@ -211,130 +174,6 @@ class Stepper:
         logits: Floats = hidden.dot(self._output)
         logits += self._output_bias
         return logits
-
-
-class _Layer:
-    """One recurrent layer; the gates lie side by side in the columns of the weights.
-
-    Args:
-        input_weights: (size below, gates * hidden_size).
-        recurrent_weights: (hidden_size, gates * hidden_size).
-        bias_ih: (gates * hidden_size,).
-        bias_hh: (gates * hidden_size,).
-    """
-
-    carried = 1
-
-    def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
-    ) -> None:
-        self.input_weights = input_weights
-        self.recurrent_weights = recurrent_weights
-        self.bias = bias_ih + bias_hh
-        self.size = len(recurrent_weights)
-
-    def project(self, below: Floats) -> Floats:
-        """The input side of the gates and all that is constant, (n, gates), from (n, below)."""
-        inputs: Floats = below.dot(self.input_weights)
-        inputs += self.bias
-        return inputs
-
-    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
-        """The state one token later, from inputs (batch, gates); changes neither of them."""
-        raise NotImplementedError
-
-    def run(self, inputs: Floats, state: LayerState) -> tuple[Floats, LayerState]:
-        """Outputs (n, hidden_size) and last state of one row over inputs (n, gates)."""
-        outputs = np.empty((len(inputs), self.size), inputs.dtype)
-        for position in range(len(inputs)):
-            state = self.advance(inputs[position : position + 1], state)
-            outputs[position] = state[0]
-        return outputs, state
-
-
-class _LSTM(_Layer):
-    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
-
-    i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b); c' = f c + i g; h' = o tanh(c').
-    """
-
-    carried = 2
-
-    def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
-    ) -> None:
-        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2 turns all four gates into one tanh over the row.
-        self._scale = np.full(4 * self.size, 0.5, bias_hh.dtype)
-        self._scale[2 * self.size : 3 * self.size] = 1.0
-        self._offset = 1 - self._scale
-
-    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
-        h, c = state
-        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 4 * hidden_size)
-        gates += inputs
-        gates *= self._scale
-        np.tanh(gates, gates)
-        gates *= self._scale
-        gates += self._offset
-        size = self.size
-        i, f = gates[:, :size], gates[:, size : 2 * size]
-        g, o = gates[:, 2 * size : 3 * size], gates[:, 3 * size :]
-        c = f * c
-        i *= g
-        c += i
-        h = np.tanh(c)
-        h *= o
-        return h, c
-
-
-class _GRU(_Layer):
-    """Cho et al. 2014, with the reset gate behind the recurrent product as torch has it.
-
-    r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b')); h' = (1 - z) n + z h.
-    """
-
-    def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
-    ) -> None:
-        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
-        inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
-        self.bias[inner:] = bias_ih[inner:]
-        self._inner_bias = bias_hh[inner:]
-
-    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
-        (h,) = state
-        inner = 2 * self.size
-        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 3 * hidden_size)
-        rz, n = gates[:, :inner], gates[:, inner:]
-        rz += inputs[:, :inner]
-        rz *= 0.5
-        np.tanh(rz, out=rz)
-        rz *= 0.5
-        rz += 0.5
-        n += self._inner_bias
-        n *= rz[:, : self.size]
-        n += inputs[:, inner:]
-        np.tanh(n, out=n)
-        after = h - n
-        after *= rz[:, self.size :]
-        after += n
-        return (after,)
-
-
-class _RNN(_Layer):
-    """Elman 1990 with tanh: h' = tanh(W x + U h + b)."""
-
-    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
-        h: Floats = state[0].dot(self.recurrent_weights)  # (batch, hidden_size)
-        h += inputs
-        np.tanh(h, out=h)
-        return (h,)
-
-
-_LAYERS: dict[str, type[_Layer]] = {"lstm": _LSTM, "gru": _GRU, "rnn": _RNN}
-_LAYER_MATRICES = ("weight_ih", "weight_hh")
-_LAYER_BIASES = ("bias_ih", "bias_hh")
 
 
 def _relaid(matrix: Floats) -> Floats:

@@ -6,10 +6,11 @@ import numpy as np
 
 from charnn.errors import TextError
 from charnn.generation.loading import Writer
+from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.ngram_growth import count_more
-from charnn.model.stepper import Expert, Stepper
+from charnn.model.stepper import Stepper
 from charnn.records import Preparing
 from charnn.runs.layout import GRADIENTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from charnn.corpus.batches import Batches
+from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram_expert import NgramExpert
-from charnn.model.stepper import Expert, Stepper
+from charnn.model.stepper import Stepper
 from charnn.records import Record, StepRecord
 from charnn.training.faults import Faults
 from charnn.training.plan import Plan, learning_rate_at

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.model.language_model import Dropout, LanguageModel, State, detach
+from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.recurrence import State, detach
 from charnn.training.device import Device
 from charnn.training.scores import Nats, Tokens
 

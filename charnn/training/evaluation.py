@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.model.language_model import LanguageModel, State
+from charnn.model.language_model import LanguageModel
+from charnn.model.recurrence import State
 from charnn.training.device import Device
 
 Tokens = NDArray[np.integer]

@@ -18,10 +18,11 @@ from torch.nn import functional as F
 from charnn.corpus.batches import Batches
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.embedding import spell_syllables
-from charnn.model.language_model import LanguageModel, State, detach
+from charnn.model.language_model import LanguageModel
 from charnn.model.ngram import count_ngrams
 from charnn.model.ngram_counting import CountingNgram
 from charnn.model.ngram_scores import score_adaptive
+from charnn.model.recurrence import State, detach
 from charnn.model.weighing import Weighing
 from charnn.training.beginning import dropout_of
 from charnn.training.device import Device

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.generation.sampler import SamplingOptions, sample_text
-from charnn.model.stepper import Expert
+from charnn.model.expert import Expert
 from charnn.records import Sample
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charnn.errors import RunDamagedError
-from charnn.model.language_model import LanguageModel, State
+from charnn.model.language_model import LanguageModel
+from charnn.model.recurrence import State
 from charnn.training.progress import Progress
 from charnn.training.recipe import Recipe
 

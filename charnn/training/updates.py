@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.model.language_model import State, detach, roll_rows
+from charnn.model.recurrence import State, detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
 from charnn.training.plan import ema_decay_at

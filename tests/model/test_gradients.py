@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from charnn.model.language_model import LanguageModel, detach
+from charnn.model.language_model import LanguageModel
+from charnn.model.recurrence import detach
 from charnn.model.shapes import ModelShape, weight_shapes
 from charnn.model.stepper import Stepper
 

@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from charnn.errors import OptionError
-from charnn.model.language_model import (
-    Dropout,
-    LanguageModel,
-    detach,
-    layer_weights,
-    roll_rows,
-)
+from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.recurrence import detach, layer_weights, roll_rows
 from charnn.model.shapes import CELLS, GATES, ModelShape, weight_shapes
 
 VOCAB_SIZE, SEQ_LEN, BATCH, HIDDEN = 11, 7, 3, 6

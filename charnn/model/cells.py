@@ -1,0 +1,138 @@
+"""Recurrent cells in NumPy: what a layer does to its state for one token.
+
+Written from their published equations, not from torch; the same in torch is in `recurrence.py`.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+LayerState = tuple[Floats, ...]
+"""(h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
+
+
+class Layer:
+    """One recurrent layer; the gates lie side by side in the columns of the weights.
+
+    Args:
+        input_weights: (size below, gates * hidden_size).
+        recurrent_weights: (hidden_size, gates * hidden_size).
+        bias_ih: (gates * hidden_size,).
+        bias_hh: (gates * hidden_size,).
+    """
+
+    carried = 1
+
+    def __init__(
+        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        self.input_weights = input_weights
+        self.recurrent_weights = recurrent_weights
+        self.bias = bias_ih + bias_hh
+        self.size = len(recurrent_weights)
+
+    def project(self, below: Floats) -> Floats:
+        """The input side of the gates and all that is constant, (n, gates), from (n, below)."""
+        inputs: Floats = below.dot(self.input_weights)
+        inputs += self.bias
+        return inputs
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        """The state one token later, from inputs (batch, gates); changes neither of them."""
+        raise NotImplementedError
+
+    def run(self, inputs: Floats, state: LayerState) -> tuple[Floats, LayerState]:
+        """Outputs (n, hidden_size) and last state of one row over inputs (n, gates)."""
+        outputs = np.empty((len(inputs), self.size), inputs.dtype)
+        for position in range(len(inputs)):
+            state = self.advance(inputs[position : position + 1], state)
+            outputs[position] = state[0]
+        return outputs, state
+
+
+class LSTM(Layer):
+    """Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+
+    i, f, o = sigmoid(W x + U h + b), g = tanh(W x + U h + b); c' = f c + i g; h' = o tanh(c').
+    """
+
+    carried = 2
+
+    def __init__(
+        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2 turns all four gates into one tanh over the row.
+        self._scale = np.full(4 * self.size, 0.5, bias_hh.dtype)
+        self._scale[2 * self.size : 3 * self.size] = 1.0
+        self._offset = 1 - self._scale
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        """See `Layer.advance`."""
+        h, c = state
+        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 4 * hidden_size)
+        gates += inputs
+        gates *= self._scale
+        np.tanh(gates, gates)
+        gates *= self._scale
+        gates += self._offset
+        size = self.size
+        i, f = gates[:, :size], gates[:, size : 2 * size]
+        g, o = gates[:, 2 * size : 3 * size], gates[:, 3 * size :]
+        c = f * c
+        i *= g
+        c += i
+        h = np.tanh(c)
+        h *= o
+        return h, c
+
+
+class GRU(Layer):
+    """Cho et al. 2014, with the reset gate behind the recurrent product as torch has it.
+
+    r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b')); h' = (1 - z) n + z h.
+    """
+
+    def __init__(
+        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+    ) -> None:
+        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
+        inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
+        self.bias[inner:] = bias_ih[inner:]
+        self._inner_bias = bias_hh[inner:]
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        """See `Layer.advance`."""
+        (h,) = state
+        inner = 2 * self.size
+        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 3 * hidden_size)
+        rz, n = gates[:, :inner], gates[:, inner:]
+        rz += inputs[:, :inner]
+        rz *= 0.5
+        np.tanh(rz, out=rz)
+        rz *= 0.5
+        rz += 0.5
+        n += self._inner_bias
+        n *= rz[:, : self.size]
+        n += inputs[:, inner:]
+        np.tanh(n, out=n)
+        after = h - n
+        after *= rz[:, self.size :]
+        after += n
+        return (after,)
+
+
+class RNN(Layer):
+    """Elman 1990 with tanh: h' = tanh(W x + U h + b)."""
+
+    def advance(self, inputs: Floats, state: LayerState) -> LayerState:
+        """See `Layer.advance`."""
+        h: Floats = state[0].dot(self.recurrent_weights)  # (batch, hidden_size)
+        h += inputs
+        np.tanh(h, out=h)
+        return (h,)
+
+
+LAYERS: dict[str, type[Layer]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
