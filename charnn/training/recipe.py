@@ -12,7 +12,7 @@ from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 
-FLOPS = {"cpu": 2.5e11, "cuda": 2.0e13, "mps": 1.5e12}
+FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
@@ -219,10 +219,10 @@ def _learning_rate(hidden: int, layers: int, cell: str) -> float:
 def _dropout_for(epochs: float, parameters_per_token: float) -> float:
     """Output dropout by how often the text is read and how much of it the weights could hold.
 
-    None for a few passes (five where there are as many tokens as weights, two where there are ten
+    None for a few passes (six where there are as many tokens as weights, two where there are ten
     times as many weights), then more with every doubling, at most 0.6.
     """
-    free = 4.8 * max(1.0, parameters_per_token) ** -0.34
+    free = 6.4 * max(1.0, parameters_per_token) ** -0.47
     return round(min(0.6, max(0.0, 0.15 * math.log2(max(1.0, epochs / free)))), 3)
 
 
