@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import fields
@@ -13,6 +14,7 @@ from charnn.records import Record
 StrPath = str | os.PathLike[str]
 DEFAULT_CHECKPOINTS = "checkpoints"
 _LARGEST_SEED = 2**32
+_NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def paths(texts: StrPath | Sequence[StrPath]) -> tuple[str, ...]:
@@ -37,6 +39,21 @@ def known(options: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
         if name not in names:
             raise OptionError(f"there is no option {name!r}: it must be one of {', '.join(names)}")
     return options
+
+
+def import_numpy() -> None:
+    """Import NumPy with one thread, unless it is there already or somebody chose their number.
+
+    Its threads wait busily: with any other process running, two of them write 60 characters a
+    second where one writes 5,700.
+    """
+    if "numpy" in sys.modules or _NUMPY_THREADS in os.environ:
+        return
+    os.environ[_NUMPY_THREADS] = "1"
+    try:
+        import numpy  # noqa: F401  it reads the variable now and never again
+    finally:
+        del os.environ[_NUMPY_THREADS]
 
 
 def new_seed() -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from charnn.api.arguments import StrPath, ignore, known, paths, stopwatch
+from charnn.api.arguments import StrPath, ignore, import_numpy, known, paths, stopwatch
 from charnn.records import Record
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def code_length(
     Raises:
         CharnnError: an option breaks its rule, or the text cannot be used.
     """
+    import_numpy()
     from charnn.training.code_length import CodeOptions, code_length
     from charnn.training.saved import Text
 

@@ -8,7 +8,7 @@ from charnn.api.arguments import StrPath, known, paths, seed_or_new
 from charnn.records import Record
 
 if TYPE_CHECKING:
-    from charnn.generation.copies import CopyIndex
+    from charnn.generation.copies import Bits, CopyIndex
     from charnn.generation.loading import Writer
     from charnn.generation.sampler import SamplingOptions, Start, TextPiece
     from charnn.generation.story import Story
@@ -32,6 +32,7 @@ class Model:
         self._with_ngram = ngram
         self._loaded: Writer | None = None
         self._index: CopyIndex | None = None
+        self._adapted: Bits | None = None  # the index of the text that it adapted to
 
     def __repr__(self) -> str:
         return f"<charnn model {self.name!r}>"
@@ -80,7 +81,8 @@ class Model:
         from charnn.training.saved import Text
 
         text = Text(paths(texts), encoding)
-        self._loaded = adapted_writer(self._run, text, on_record, with_ngram=self._with_ngram)
+        adapted = adapted_writer(self._run, text, on_record, with_ngram=self._with_ngram)
+        self._loaded, self._adapted, self._index = adapted.writer, adapted.copies, None
 
     def stream(self, prompt: str = "", *, seed: int | None = None, **options: Any) -> Iterator[str]:
         """Write one text, piece by piece as it is made.
@@ -170,11 +172,13 @@ class Model:
         return sample_texts(expert, tokenizer, prompt, options, seed, num_samples, copies=copies)
 
     def _copies(self, options: "SamplingOptions") -> "CopyIndex | None":
-        """The index of the training text, where the options need it."""
+        """The index of all it has read, where the options need it."""
         if options.max_copy and self._index is None:
+            from charnn.generation.copies import CopyIndex
             from charnn.generation.copy_file import load_copies
 
-            self._index = load_copies(self._run)
+            read = () if self._adapted is None else (self._adapted,)
+            self._index = CopyIndex([*load_copies(self._run).tables, *read])
         return self._index
 
     def evaluate(

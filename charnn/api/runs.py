@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charnn.api.arguments import DEFAULT_CHECKPOINTS, StrPath
+from charnn.api.arguments import DEFAULT_CHECKPOINTS, StrPath, import_numpy
 from charnn.api.model import Model
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def load(
     Raises:
         RunNotFoundError: there is none; the message says which there are.
     """
+    import_numpy()
     from charnn.runs.catalog import find_run
 
     return Model(find_run(Path(checkpoints), run), ngram=ngram)
@@ -33,6 +34,7 @@ def load(
 
 def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:
     """All runs in a folder, the newest first; a damaged one is listed as such."""
+    import_numpy()
     from charnn.runs import catalog
 
     return catalog.list_runs(Path(checkpoints))

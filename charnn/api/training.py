@@ -4,7 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from charnn.api.arguments import DEFAULT_CHECKPOINTS, StrPath, ignore, known, paths, stopwatch
+from charnn.api.arguments import (
+    DEFAULT_CHECKPOINTS,
+    StrPath,
+    ignore,
+    import_numpy,
+    known,
+    paths,
+    stopwatch,
+)
 from charnn.api.model import Model
 from charnn.errors import OptionError
 from charnn.records import Control, Record
@@ -44,6 +52,7 @@ def train(
         CharnnError: an option breaks its rule, the text cannot be used, or the run's name is
             taken. Nothing that was there before is changed.
     """
+    import_numpy()
     from charnn.runs.catalog import find_run
     from charnn.training.options import TrainOptions
 
@@ -98,6 +107,7 @@ def resume(
         CharnnError: there is no such run, it has finished, or it is damaged; or something else
             was to be changed.
     """
+    import_numpy()
     from charnn.runs.catalog import find_run
     from charnn.training.options import TrainOptions
 

@@ -1,19 +1,19 @@
 """`charnn generate`: a prompt in, text to stdout, everything else to stderr."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from charnn import api
+from charnn.cli.exclusive import STDIN, TEMPERATURES, NearestCommand
+from charnn.cli.line_reader import check_stdin
 from charnn.cli.options import (
     as_typed,
     checkpoints_option,
     config_option,
     model_option,
-    nearest_of,
     numbers,
     unescape,
 )
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     from charnn.generation.sampler import SamplingOptions
 
 _LONG_PROMPT = 50_000  # characters; reading takes seconds, and the terminal would be silent
-_TEMPERATURES = ("temp", "temps")
-_STDIN = "-"
+_PROMPT_NAMES = ("PROMPT", "--prompt", "--prompt-file")
 _FILTERS = ("top_k", "top_p", "min_p", "repeat_penalty")
 _DEMANDS = ("length", "stop", "max_copy", "acrostic", "initials", "include")
 _SPELLING = {name: f"--{name.replace('_', '-')}" for name in (*_FILTERS, *_DEMANDS)}
 
 
-@click.command()
+@click.command(cls=NearestCommand)
 @click.argument("prompt", required=False)
 @click.option(
     "-p",
@@ -74,10 +73,7 @@ _SPELLING = {name: f"--{name.replace('_', '-')}" for name in (*_FILTERS, *_DEMAN
 @click.option("-o", "--output", metavar="FILE", help="Write to a new file.")
 @checkpoints_option
 @config_option
-@click.pass_context
 def command(
-    context: click.Context,
-    /,
     prompt: str | None,
     prompt_option: str | None,
     prompt_file: str | None,
@@ -99,10 +95,10 @@ def command(
 
     In PROMPT \n is a line end. With -i you write and the model goes on, in turns.
     """
-    ladder = _ladder(nearest_of(context, given, _TEMPERATURES))
+    ladder = _ladder(given)
     _check(num_samples, seed, output, heat=heat, raw=raw)
     if interactive:
-        _check_interactive(context, num_samples, len(ladder), prompt_file)
+        check_stdin()
     start = _prompt(prompt, prompt_option, prompt_file)
     loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
     if adapt is not None:
@@ -123,11 +119,12 @@ def command(
     read = loaded.read(start)
     with as_typed(_SPELLING):
         writings = [loaded.together(read, options, chosen, num_samples) for options in ladder]
-    with as_typed(_SPELLING), Sink(output, raw=raw, heat=heat) as sink:
+    with as_typed(_SPELLING), Sink(output, raw=raw, heat=heat and not as_json) as sink:
         _announce(chosen, sink)
         shower: TextShower | JsonShower
         if as_json:
-            shower = JsonShower(sink, {"model": loaded.name, "prompt": start, "seed": chosen})
+            head = {"model": loaded.name, "ngram": not no_ngram, "adapt": adapt}
+            shower = JsonShower(sink, {**head, "prompt": start, "seed": chosen})
         else:
             shower = TextShower(sink, "" if no_prompt else start, headed=len(ladder) > 1)
         for options in ladder:
@@ -164,7 +161,7 @@ def _ladder(given: dict[str, Any]) -> "list[SamplingOptions]":
 
     options = {name: value for name, value in given.items() if value is not None}
     options["stop"] = tuple(unescape(text) or "" for text in options.pop("stop", ()))
-    if all(name in options for name in _TEMPERATURES):
+    if all(name in options for name in TEMPERATURES):
         raise OptionError("give the temperature once, got --temp and --temps")
     if "temps" in options:
         temperature = "--temps"
@@ -196,26 +193,6 @@ def _check(
         refuse_existing(output, "name another -o")
 
 
-def _check_interactive(
-    context: click.Context, num_samples: int, rungs: int, prompt_file: str | None
-) -> None:
-    """Refuse what does not go with writing in turns.
-
-    Raises:
-        OptionError: it was given.
-    """
-    given = {
-        "--json": context.params["as_json"],
-        "--output": context.params["output"] is not None,
-        "--num-samples": num_samples > 1,
-        "--temps": rungs > 1,
-        "--prompt-file -": prompt_file == _STDIN,
-    }
-    for name, is_given in given.items():
-        if is_given:
-            raise OptionError(f"{name} does not go with --interactive: leave one of them out")
-
-
 def _prompt(argument: str | None, option: str | None, file: str | None) -> str:
     """The prompt, however it was given.
 
@@ -223,7 +200,8 @@ def _prompt(argument: str | None, option: str | None, file: str | None) -> str:
         OptionError: it was given twice.
         TextError: its file cannot be read.
     """
-    given = [name for name, value in _named(argument, option, file) if value is not None]
+    named = zip(_PROMPT_NAMES, (argument, option, file), strict=True)
+    given = [name for name, value in named if value is not None]
     if len(given) > 1:
         raise OptionError(f"give the prompt once, got {' and '.join(given)}")
     if file is not None:
@@ -231,16 +209,14 @@ def _prompt(argument: str | None, option: str | None, file: str | None) -> str:
     return unescape(argument or option) or ""
 
 
-def _named(*values: str | None) -> Iterator[tuple[str, str | None]]:
-    return zip(("PROMPT", "--prompt", "--prompt-file"), values, strict=True)
-
-
 def _read_prompt(file: str) -> str:
     try:
-        data = _stdin_bytes() if file == _STDIN else Path(file).read_bytes()
+        data = _stdin_bytes() if file == STDIN else Path(file).read_bytes()
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
-        raise TextError(f"prompt file {file} cannot be read: {error.strerror}") from None
+        raise TextError(
+            f"prompt file {file} cannot be read: {error.strerror}: name another with --prompt-file"
+        ) from None
     except UnicodeDecodeError as error:
         raise TextError(
             f"prompt file {file} is not UTF-8 (byte 0x{error.object[error.start]:02X} at offset "

@@ -1,23 +1,20 @@
 """`charnn generate -i`: a person types, the model goes on, in turns. Commands begin with /."""
 
+import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from charnn.api import Model
 from charnn.cli.echo import without_echo
-from charnn.cli.interrupts import Interrupted
+from charnn.cli.interrupts import ending_signals
 from charnn.cli.line_reader import LineReader, line_reader
 from charnn.cli.options import as_typed, unescape
-from charnn.cli.sink import Sink, new_file
+from charnn.cli.sink import Sink, save_text
 from charnn.errors import CharnnError, OptionError
 from charnn.view.display_text import safe_text
 from charnn.view.lines import fit, join_fitting, plain, rule
@@ -67,26 +64,10 @@ def converse(
         Interrupted: SIGTERM or SIGHUP.
     """
     reader = reader or line_reader()
-    with _ending_signals(reader):
+    with ending_signals(reader.end):
         session = _Session(model, options, seed, sink, reader, repeated=repeated)
         session.greet(model.name, seed)
         session.run(prompt)
-
-
-@contextmanager
-def _ending_signals(reader: LineReader) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block in an orderly way: the terminal is given back."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        reader.end(Interrupted(number))
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Session:
@@ -132,6 +113,8 @@ class _Session:
                 if not self._reader.at_terminal:
                     raise
             except CharnnError as error:
+                if self._sink.failed and not self._reader.at_terminal:
+                    raise
                 _say(str(error))
 
     def _obey(self, typed: str) -> None:
@@ -207,14 +190,13 @@ class _Session:
                 raise OptionError(f"{name} must be {rule_}, got {value!r}") from None
             with as_typed({field: name}):
                 self._options = replace(self._options, **{field: number})
-        _say(f"{name} {getattr(self._options, field):g}")
+        _say(f"{name} {_number(getattr(self._options, field))}")
 
     def _save(self, name: str) -> None:
         if not name:
             raise OptionError("/save needs the name of a new file: /save FILE")
         text = self._story.text
-        with new_file(str(Path(name).expanduser()), "give another name") as file:
-            file.write(text)
+        save_text(text, os.path.expanduser(name), "give another name")  # noqa: PTH111  never fails
         _say(f"saved {len(text):,} characters in {name}")
 
     def _help(self) -> None:
@@ -224,7 +206,7 @@ class _Session:
     def _commands(self) -> Iterator[tuple[str, str]]:
         yield "Enter", "adds what you typed to the text, and the model goes on; \\n is a line end"
         for name, (field, _, sign, meaning) in _SETTINGS.items():
-            yield f"{name} {sign}", f"{meaning} (now {getattr(self._options, field):g})"
+            yield f"{name} {sign}", f"{meaning} (now {_number(getattr(self._options, field))})"
         yield "/retry", "the last part of the model anew"
         yield "/undo", "takes back your last part and the model's"
         yield "/show", "shows the whole text"
@@ -244,6 +226,10 @@ class _Session:
         ]
         title = plain(join_fitting(parts, max(1, width - 6), " · "))
         return plain(fit(rule(title, width), width))
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _meant(name: str) -> str:

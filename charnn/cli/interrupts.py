@@ -2,12 +2,13 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 from charnn.records import Control
 
-_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_ENDING = ("SIGTERM", "SIGHUP")
+_SIGNALS = ("SIGINT", *_ENDING)
 
 
 class Interrupted(BaseException):
@@ -52,12 +53,35 @@ def interrupts(control: Control) -> Iterator[Interrupts]:
         Interrupted: a signal arrived; what there was to save has been saved.
     """
     state = Interrupts(control)
-    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
-    before = {number: signal.signal(number, state.handle) for number in numbers}
-    try:
+    with _handled(_SIGNALS, state.handle):
         yield state
+    if state.received is not None:
+        raise Interrupted(state.received)
+
+
+@contextlib.contextmanager
+def ending_signals(end: Callable[[Interrupted], None]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block in an orderly way while it lasts.
+
+    Args:
+        end: raises what it is told, at once or when it can.
+    """
+    with _handled(_ENDING, lambda number, _: end(Interrupted(number))):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(
+    names: Iterable[str], handle: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Handle signals while the block lasts; not SIGHUP where nohup wants it ignored."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) is signal.SIG_IGN:
+        numbers.remove(hangup)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if state.received is not None:
-        raise Interrupted(state.received)

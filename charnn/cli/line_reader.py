@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from charnn.errors import TextError
+
 if TYPE_CHECKING:
     from prompt_toolkit.formatted_text import AnyFormattedText
 
@@ -43,12 +45,27 @@ class LineReader(Protocol):
 
 
 def line_reader() -> LineReader:
-    """An editor on the terminal if there is one, else what reads stdin."""
+    """An editor on the terminal if there is one, else what reads stdin.
+
+    Raises:
+        TextError: stdin is closed.
+    """
+    check_stdin()
     screen = next((s for s in (sys.stderr, sys.stdout) if s.isatty()), None)
     knows_nothing = os.name == "posix" and os.environ.get("TERM", "") in _NO_TERMINAL
     if not sys.stdin.isatty() or screen is None or knows_nothing:
         return _Lines()
     return _Editor(screen)
+
+
+def check_stdin() -> None:
+    """Refuse a stdin that was closed before the command began.
+
+    Raises:
+        TextError: it is closed.
+    """
+    if sys.stdin is None:
+        raise TextError("--interactive reads stdin, which is closed: leave --interactive out")
 
 
 class _Lines:
@@ -61,7 +78,10 @@ class _Lines:
         if self.at_terminal:
             sys.stderr.write(_PROMPT)
             sys.stderr.flush()
-        line = sys.stdin.buffer.readline()
+        try:
+            line = sys.stdin.buffer.readline()
+        except OSError:  # the terminal is gone, or stdin cannot be read
+            raise EOFError from None
         if not line:
             raise EOFError
         # What is no UTF-8 becomes surrogates, which are refused like those of a prompt.

@@ -4,6 +4,7 @@ Commands are imported when they are called, so that `charnn --help` needs nothin
 """
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ import click
 
 from charnn._version import __version__
 from charnn.cli.interrupts import Interrupted
+from charnn.cli.sink import cannot_write
 from charnn.errors import CharnnError, OptionError
 
 COMMANDS = {
@@ -25,6 +27,9 @@ COMMANDS = {
     "runs": ("charnn.cli.runs", "List the runs, or tell of one."),
     "corpus": ("charnn.cli.corpus", "See what a text is made of, repair it, or fetch one."),
 }
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class _ClosedPipe(Exception):  # noqa: N818  no error: the reader has had enough
@@ -135,23 +140,36 @@ def run(started: float, arguments: list[str] | None = None) -> int:
         0, 1 for an error, 2 for wrong usage; 130, 143 or 129 after Ctrl-C, SIGTERM or SIGHUP.
     """
     _speak_utf8()
+    try:
+        return _outcome(started, arguments)
+    finally:
+        _forget_what_cannot_be_written()
+
+
+def _outcome(started: float, arguments: list[str] | None) -> int:
+    """Run the command line and say what went wrong; see `run`."""
     shared = {"started": started, "debug": False}
     try:
         with _noticing_interrupted_imports():
             group.main(arguments, prog_name="charnn", standalone_mode=False, obj=shared)
         sys.stdout.flush()
-        return 0
     except (_ClosedPipe, BrokenPipeError):
-        return _end_quietly()
+        pass
     except Interrupted as error:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     except CharnnError as error:
         return _complain(error, bool(shared["debug"]))
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        return _complain(cannot_write("stdout", error), bool(shared["debug"]))
+    return 0
 
 
 def _complain(error: CharnnError, debug: bool) -> int:
@@ -159,14 +177,18 @@ def _complain(error: CharnnError, debug: bool) -> int:
 
     if debug:
         traceback.print_exc()
-    click.echo(f"charnn: {safe_text(str(error), newline=' ')}", err=True)
+    with contextlib.suppress(OSError):  # stderr may be full as well
+        click.echo(f"charnn: {safe_text(str(error), newline=' ')}", err=True)
     return 2 if isinstance(error, OptionError) else 1
 
 
-def _end_quietly() -> int:
-    """Nobody reads any more: say nothing, not even when Python flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _forget_what_cannot_be_written() -> None:
+    """Let Python flush at exit without a complaint and without an exit code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _speak_utf8() -> None:

@@ -121,6 +121,19 @@ def nearest_of(
     return {name: value for name, value in given.items() if sources.get(name, nearest) == nearest}
 
 
+def is_nearer(context: click.Context, name: str, other: str) -> bool:
+    """Whether an option comes from nearer by than another: command line, environment, file.
+
+    Args:
+        context: knows where each value comes from.
+        name: an option that was given.
+        other: another one that was.
+    """
+    sources = [context.get_parameter_source(option) for option in (name, other)]
+    places = [_NEAR_TO_FAR.index(s) if s in _NEAR_TO_FAR else len(_NEAR_TO_FAR) for s in sources]
+    return places[0] < places[1]
+
+
 @contextlib.contextmanager
 def as_typed(spelling: Mapping[str, str]) -> Iterator[None]:
     """Name an option in an error as it is typed, where Python names the field.
@@ -161,10 +174,22 @@ def _read_config(
         found = {name.replace("-", "_"): given for name, given in _options_in(path).items()}
         for name in found:
             if name not in known:
-                raise OptionError(f"config {path} names an option {name!r} that is not there")
+                raise OptionError(
+                    f"config {path} names an option {name!r} that is not there: "
+                    + _instead(name, known, context)
+                )
         values = {str(known[name].name): _spelled(v, known[name]) for name, v in found.items()}
         context.default_map = {**(context.default_map or {}), **values}
     return value
+
+
+def _instead(name: str, known: Collection[str], context: click.Context) -> str:
+    """What to write in the place of a name that is none."""
+    from difflib import get_close_matches
+
+    if near := get_close_matches(name, known, 1):
+        return f"write {near[0].replace('_', '-')}"
+    return f"'{context.command_path} --help' tells which there are"
 
 
 def _by_spelling(command: click.Command) -> dict[str, click.Option]:
@@ -187,7 +212,9 @@ def _options_in(path: Path) -> dict[str, Any]:
             return {name: value for name, value in saved if value is not None}
         return tomllib.loads(text)
     except OSError as error:
-        raise OptionError(f"config {path} cannot be read: {error.strerror}") from None
+        raise OptionError(
+            f"config {path} cannot be read: {error.strerror}: name another with --config"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OptionError(
             f"config {path} is neither TOML nor a run's config.json ({error}): "
@@ -196,9 +223,12 @@ def _options_in(path: Path) -> dict[str, Any]:
 
 
 def _spelled(value: Any, option: click.Option) -> Any:
-    """A value as the command line spells it: a list with commas, or an option given repeatedly."""
+    """A value as the command line spells it, to be checked as such.
+
+    A list has commas, or is an option given repeatedly; 5.5 is not cut to 5.
+    """
     if option.multiple:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(str(part) for part in value)
-    return value
+    return value if option.is_flag else str(value)

@@ -40,12 +40,15 @@ def check(run: "Run") -> None:
 
 def export(run: "Run", file: Path, *, with_ngram: bool) -> None:
     """Write a run to one file, with or without its n-gram model and its index of copies."""
+    from charnn.cli.interrupts import interrupts
+    from charnn.records import Control
     from charnn.runs.export import export_run
     from charnn.view import figures
 
     if with_ngram:
         _index_copies(run)
-    size, note = export_run(run, file, with_ngram=with_ngram)
+    with interrupts(Control()):  # a signal, too, leaves nothing half written
+        size, note = export_run(run, file, with_ngram=with_ngram)
     if note:
         _say(f"charnn: {note}", err=True)
     without = "" if with_ngram else ", without n-gram model and index of copies"
@@ -102,8 +105,11 @@ def prune(checkpoints: Path, *, yes: bool) -> None:
         _say(f"{figures.memory(item.bytes):>8}  {item.path}: {item.reason}")
     size = figures.memory(sum(item.bytes for item in waste))
     if _agrees(f"remove these, {size} in all?", yes):
-        remove_waste(waste)
-        _say(f"{size} are free")
+        gone = remove_waste(checkpoints, waste)
+        if len(gone) < len(waste):
+            _say(f"{len(waste) - len(gone)} of {len(waste)} came to use meanwhile and stay")
+        if gone:
+            _say(f"{figures.memory(sum(item.bytes for item in gone))} are free")
     else:
         _say("nothing is removed")
 

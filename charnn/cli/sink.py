@@ -1,5 +1,6 @@
 """Where generated text goes: a new file, a pipe, or a terminal, which gets safe text."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,8 @@ class Sink:
 
     Attributes:
         tinted: whether characters are tinted.
+        is_safe: whether what is written is made safe for a terminal.
+        failed: whether something could not be written.
 
     Raises:
         OptionError: the file is there already.
@@ -45,18 +48,21 @@ class Sink:
         self._name = output or "stdout"
         self._stream: TextIO = self._file or sys.stdout
         self._passage: _Passage = _Exact()
-        self.tinted = False
+        self.tinted = self.failed = False
         self._last = "\n"
-        if self._stream.isatty() and not raw:
+        self.is_safe = self._stream.isatty() and not raw
+        if self.is_safe:
             self._show_safely(heat, bold)
 
     def __enter__(self) -> "Sink":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end_line()
-        if self._file:
-            self._file.close()
+        try:
+            self.end_line()
+        finally:
+            if self._file:
+                self._close(self._file)
 
     def write(self, text: str, bits: float | None = None) -> None:
         """Write text at once.
@@ -77,7 +83,12 @@ class Sink:
             self._last = "\n"
 
     def write_exactly(self, text: str) -> None:
-        """Write text that is no model's, or was made safe."""
+        """Write text that is no model's, or was made safe.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+            TextError: there is no room.
+        """
         if not text:
             return
         try:
@@ -86,7 +97,14 @@ class Sink:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise TextError(f"cannot write {self._name}: {error.strerror}") from None
+            self.failed = True
+            raise cannot_write(self._name, error) from None
+
+    def _close(self, file: TextIO) -> None:
+        try:
+            file.close()
+        except OSError as error:
+            raise cannot_write(self._name, error) from None
 
     def _show_safely(self, heat: bool, bold: bool) -> None:
         self._passage = _Safe()
@@ -153,4 +171,38 @@ def new_file(output: str, advice: str) -> TextIO:
     try:
         return Path(output).open("x", encoding="utf-8", newline="")
     except OSError as error:
-        raise TextError(f"cannot write {output}: {error.strerror}") from None
+        raise TextError(f"cannot write {output}: {error.strerror}: {advice}") from None
+    except ValueError:
+        raise TextError(f"cannot write {output!r}: no file can be called so: {advice}") from None
+
+
+def save_text(text: str, output: str, advice: str) -> None:
+    """Write a text to a new file; where that fails there is none afterwards.
+
+    Args:
+        text: what to write.
+        output: the path of the file.
+        advice: what to do if there is one already, or it cannot be written.
+
+    Raises:
+        OptionError: something is there.
+        TextError: the file cannot be written.
+    """
+    file = new_file(output, advice)
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(output).unlink()
+        raise TextError(f"cannot write {output}: {error.strerror}: {advice}") from None
+
+
+def cannot_write(name: str, error: OSError) -> TextError:
+    """What to say if there is no room where text was being written.
+
+    Args:
+        name: of the file or stream.
+        error: what the system said.
+    """
+    return TextError(f"cannot write {name}: {error.strerror}: make room, or write elsewhere")

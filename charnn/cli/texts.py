@@ -2,15 +2,16 @@
 
 import contextlib
 import json
+import math
 import signal
 import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from charnn.cli.interrupts import Interrupted
+from charnn.cli.interrupts import Interrupted, ending_signals
 from charnn.cli.sink import Sink
 from charnn.errors import TextError
 
@@ -30,21 +31,31 @@ def show_in_order(together: Pieces, show: Show) -> None:
 
     Args:
         together: the number of a text and a piece of it, None at its end.
-        show: told the same, text by text. After Ctrl-C also what was held back until then.
+        show: told the same, text by text. After a signal or an error also what was held back until
+            then, as far as it can be read and shown.
 
     Raises:
-        Interrupted: Ctrl-C.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP.
         TextError: there is no room to hold texts back.
     """
-    with contextlib.closing(InOrder()) as queue:
+    with contextlib.closing(InOrder()) as queue, ending_signals(_raise):
         try:
             for index, piece in together:
                 for shown in queue.push(index, piece):
                     show(*shown)
-        except KeyboardInterrupt:
-            for shown in queue.rest():
-                show(*shown)
-            raise Interrupted(signal.SIGINT) from None
+        except BrokenPipeError:
+            raise
+        except (Exception, KeyboardInterrupt, Interrupted) as error:
+            with contextlib.suppress(TextError):
+                for shown in queue.rest():
+                    show(*shown)
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(signal.SIGINT) from None
+            raise
+
+
+def _raise(error: Interrupted) -> None:
+    raise error
 
 
 class InOrder:
@@ -79,11 +90,12 @@ class InOrder:
             yield from self._next()
 
     def rest(self) -> "Iterator[tuple[int, TextPiece | None]]":
-        """What is held, every text with its end."""
+        """What is held, as far as it can be read, every text with its end."""
         begun = {self._current} if self._begun else set()
         for index in sorted(begun | self._held.keys()):
             if index in self._held:
-                yield from ((index, piece) for piece in self._held[index].read())
+                with contextlib.suppress(TextError):
+                    yield from ((index, piece) for piece in self._held[index].read())
             yield index, None
 
     def close(self) -> None:
@@ -149,9 +161,11 @@ class _Held:
             with _room():
                 self._file.seek(0)  # what is left in a buffer is written first
             self._reading = True
-        while head := self._file.read(_HEAD.size):
+        while len(head := self._file.read(_HEAD.size)) == _HEAD.size:
             bits, length = _HEAD.unpack(head)
-            yield TextPiece(self._file.read(length).decode(), bits)
+            if len(text := self._file.read(length)) < length:
+                return  # there was no room for the rest of it
+            yield TextPiece(text.decode(), bits)
 
     def close(self) -> None:
         """Forget the pieces."""
@@ -215,7 +229,9 @@ class TextShower:
 
 
 class JsonShower:
-    """Writes a JSON object for each text, one a line, when the text has ended.
+    """Writes a JSON object for each text, one a line, the text in it as it comes.
+
+    On a terminal that gets safe text, what is not safe is escaped.
 
     Args:
         sink: where to.
@@ -224,29 +240,54 @@ class JsonShower:
 
     def __init__(self, sink: Sink, head: dict[str, Any]) -> None:
         self._sink = sink
-        self._head = head
+        self._head = _json({**head, "text": ""})[:-2]
 
     def begin(self, options: "SamplingOptions", num_samples: int) -> Show:
         """Show texts that are written with these options."""
-        text, bits = StringIO(), 0.0
+        told = {name: _finite(value) for name, value in asdict(options).items()}
+        begun, characters, bits = False, 0, 0.0
 
         def show(index: int, piece: "TextPiece | None") -> None:
-            nonlocal text, bits
+            nonlocal begun, characters, bits
+            if not begun:
+                self._write(self._head)
+            begun = piece is not None
             if piece is not None:
-                text.write(piece.text)
+                self._write(_json(piece.text)[1:-1])
+                characters += len(piece.text)
                 bits += piece.bits
                 return
-            self._write(text.getvalue(), bits, index, options)
-            text, bits = StringIO(), 0.0
+            cost = bits / characters if characters and math.isfinite(bits) else None
+            tail = {"index": index, "bits_per_char": cost, "options": told}
+            self._write('", ' + _json(tail)[1:] + "\n")
+            characters, bits = 0, 0.0
 
         return show
 
-    def _write(self, text: str, bits: float, index: int, options: "SamplingOptions") -> None:
-        data = {
-            **self._head,
-            "text": text,
-            "index": index,
-            "bits_per_char": bits / len(text) if text else None,
-            "options": asdict(options),
-        }
-        self._sink.write_exactly(json.dumps(data, ensure_ascii=False) + "\n")
+    def _write(self, part: str) -> None:
+        self._sink.write_exactly(_escaped(part) if self._sink.is_safe else part)
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    """The value, or the largest number for an infinite one, which JSON does not know."""
+    return min(value, sys.float_info.max) if isinstance(value, float) else value
+
+
+def _escaped(part: str) -> str:
+    r"""A part of a JSON text with \u for what a terminal does not show safely as it is.
+
+    >>> print(_escaped('{"text": "가\x9b\u202e'))
+    {"text": "가\u009b\u202e
+    """
+    from charnn.view.display_text import safe_characters
+
+    escaped, place = [], 0
+    for shown, characters in safe_characters(part):
+        exact = part[place : place + characters]
+        escaped.append(exact if shown == exact else json.dumps(exact)[1:-1])
+        place += characters
+    return "".join(escaped)

@@ -181,10 +181,10 @@ class _Session:
             self._signals.__exit__(*error)
 
     def recall(self, name: str | None, checkpoints: str) -> None:
-        """Show what a run has kept of its training so far."""
-        from charnn.view.watch import read_run
+        """Show what a run has kept of its training so far, as far as it can be read."""
+        from charnn.view.watch import readable_records
 
-        self._view.recall(read_run(api.load(name, checkpoints=checkpoints).path))
+        self._view.recall(readable_records(api.load(name, checkpoints=checkpoints).path))
 
     def _show(self, record: Record) -> None:
         if self._state is not None and isinstance(record, (PlanFixed, Validation)):

@@ -5,6 +5,7 @@ come if what is then still needed fits into the length. Which tokens write such 
 left to `lexicon.py`.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from charnn.generation.rules import DEAD, END, Rule
 from charnn.generation.symbols import Alphabet, CodePoints
 
 MOST_STATES: Final = 20_000
+_COUNTED: Final = 10**9
 _NEVER: Final = 1 << 30
 
 States = npt.NDArray[np.int32]
@@ -53,11 +55,13 @@ class Automaton:
 
     def __init__(self, rules: Sequence[Rule], starts: Sequence[int]) -> None:
         self._sizes = tuple(rule.size for rule in rules)
-        count = int(np.prod(self._sizes, dtype=np.int64))
+        count = math.prod(self._sizes)
         if count > MOST_STATES:
+            asked = " and ".join(dict.fromkeys(rule.option for rule in rules))
+            got = f"{count:,}" if count < _COUNTED else "billions"
             raise OptionError(
-                "acrostic, initials and include are too much to keep in mind at once: "
-                "ask for fewer or shorter words"
+                f"{asked} must have at most {MOST_STATES:,} states together, got {got}: "
+                "ask for less at once"
             )
         letters = dict.fromkeys("\n" + "".join(rule.letters for rule in rules))
         self.alphabet = Alphabet("".join(letters))
@@ -139,10 +143,10 @@ def _join(
     rules: Sequence[Rule], sizes: tuple[int, ...], alphabet: Alphabet
 ) -> tuple[States, Booleans]:
     """The table (states + 2, symbols) of the state after each symbol, and which states accept."""
-    count = int(np.prod(sizes, dtype=np.int64))
+    count = math.prod(sizes)
     end, dead = count, count + 1
     parts = np.unravel_index(np.arange(count), sizes)
-    strides = [int(np.prod(sizes[index + 1 :], dtype=np.int64)) for index in range(len(sizes))]
+    strides = [math.prod(sizes[index + 1 :]) for index in range(len(sizes))]
     accepts = np.ones(count, dtype=np.bool_)
     nexts = np.zeros((count, len(alphabet)), dtype=np.int32)
     ends, dies = np.zeros_like(nexts, dtype=np.bool_), np.zeros_like(nexts, dtype=np.bool_)

@@ -96,7 +96,7 @@ def load_copies(run: Run, progress: Progress | None = None) -> CopyIndex:
     if run.path.is_dir():
         with contextlib.suppress(RunError):  # it is as good without being kept
             arrays = copies_arrays(copies, stream.text_sha256)
-            replace_file(path, b"".join(encode_tensors(arrays)))
+            replace_file(path, b"".join(encode_tensors(arrays)), by_many=True)
     return copies
 
 

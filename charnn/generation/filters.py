@@ -5,6 +5,7 @@ is -inf. Their order in generation is the order here. Drawing a token is left to
 """
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from charnn.errors import OptionError
 
 Floats = npt.NDArray[np.floating[Any]]
 
-# Beyond these a temperature changes nothing that floats can tell, but would overflow.
-_COLDEST, _HOTTEST = 1e-20, 1e30
+# Beyond these a temperature or a power changes nothing that floats can tell, but would overflow.
+_LEAST, _MOST = 1e-20, 1e30
 
 
 def repeat_penalty(
@@ -42,7 +43,7 @@ def repeat_penalty(
     log_probs: Floats = logits - top
     log_probs -= np.log(np.exp(log_probs).sum(axis=1, keepdims=True))
     rows = np.arange(len(logits))[:, None]
-    log_probs[rows, recent] = log_probs[rows, recent] * repeat_penalty
+    log_probs[rows, recent] = log_probs[rows, recent] * _held(repeat_penalty)
     return log_probs
 
 
@@ -64,7 +65,7 @@ def top_k_filter(logits: Floats, top_k: int) -> Floats:
     >>> top_k_filter(np.array([[1.0, 2.0, 1.0]]), 2).tolist()
     [[1.0, 2.0, -inf]]
     """
-    check_range("top_k", top_k, 0, math.inf)
+    check_whole("top_k", top_k, 0)
     size = logits.shape[1]
     if not 0 < top_k < size:
         return logits.copy()
@@ -156,7 +157,7 @@ def apply_temperature(logits: Floats, temperature: float) -> Floats:
     if temperature == 0:
         best = scaled.argmax(axis=1)[:, None]
         return _masked(scaled, np.arange(scaled.shape[1]) == best)
-    scaled /= min(max(temperature, _COLDEST), _HOTTEST)
+    scaled /= _held(temperature)
     return scaled
 
 
@@ -178,6 +179,27 @@ def check_range(
     if highest == math.inf:
         rule = f"> {lowest}" if above else f">= {lowest}"
     raise OptionError(f"{name} must be {rule}, got {value}")
+
+
+def check_whole(name: str, value: object, lowest: int) -> None:
+    """Refuse an option that is no whole number, or one below `lowest`.
+
+    Raises:
+        OptionError: the value breaks the rule.
+
+    >>> check_whole("length", 1e6, 1)
+    Traceback (most recent call last):
+    charnn.errors.OptionError: length must be a whole number >= 1, got 1000000.0
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise OptionError(f"{name} must be a whole number >= {lowest}, got {value!r}") from None
+    check_range(name, number, lowest, math.inf)
+
+
+def _held(factor: float) -> float:
+    return min(max(factor, _LEAST), _MOST)
 
 
 def _masked(logits: Floats, keep: npt.NDArray[np.bool_]) -> Floats:

@@ -5,7 +5,7 @@ ones it can still become: UTF-8 and Hangul both lay them side by side, so it is 
 points. A part may come if one of them may.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ _LEAD_SIZE = hangul.VOWELS * (hangul.TAILS + 1)
 _VOWEL_SIZE = hangul.TAILS + 1
 _SAMPLES = 4  # characters a range is first tried with: one that may come is mostly among them
 _RANGE = 1 << 12  # longer ranges are not looked through for samples
+_WAYS_KEPT = 512  # beginnings of characters; those of Hangul syllables are 418
 _UTF8_FIRST = {2: 0x80, 3: 0x800, 4: 0x10000}
 
 
@@ -86,7 +87,7 @@ class Lexicon:
             for token, entry in enumerate(self._vocabulary)
             if entry.kind not in (TokenClass.BOUNDARY, TokenClass.TEXT, TokenClass.NEVER)
         ]
-        self._ways = cache(self._ways_on)
+        self._ways = lru_cache(_WAYS_KEPT)(self._ways_on)
 
     def token_of(self, character: str) -> int:
         """The token of a character that has one."""

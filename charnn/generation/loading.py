@@ -47,12 +47,21 @@ def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
     tokenizer = run.tokenizer()
     expert: Expert
     expert = network = Stepper(config.model, checkpoint.weights(config.model), own=True)
-    if with_ngram and (counts := _ngram(run, checkpoint)) is not None:
+    if with_ngram and (counts := ngram_of(run, checkpoint)) is not None:
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
     return Writer(expert, tokenizer, checkpoint.note)
 
 
-def _ngram(run: Run, checkpoint: Checkpoint) -> Ngram | None:
+def ngram_of(run: Run, checkpoint: Checkpoint) -> Ngram | None:
+    """The n-gram model of a run; None if it has none.
+
+    Args:
+        run: the run.
+        checkpoint: the one that writes.
+
+    Raises:
+        RunDamagedError: its file is missing, was altered, or is of another vocabulary.
+    """
     try:
         return read_ngram(run, checkpoint)
     except RunDamagedError as error:

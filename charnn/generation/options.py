@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from charnn.errors import OptionError
 from charnn.generation.copies import check_max_copy
-from charnn.generation.filters import check_range
+from charnn.generation.filters import check_range, check_whole
 from charnn.generation.rules import acrostic_parts, check_word, initial_leads
 
 
@@ -26,8 +26,8 @@ class SamplingOptions:
         initials: lead consonants; the text has one syllable for each of them and then ends.
             Spaces and punctuation may stand between them, and must where a space stands here.
         include: words that occur in the text.
-        max_copy: no more than so many characters in a row stand in the training text, the prompt
-            counted; 0 is off, 10 the smallest.
+        max_copy: no more than so many characters in a row stand in the training text, or in one
+            that the model adapted to, the prompt counted; 0 is off, 10 the smallest.
 
     Raises:
         OptionError: a value breaks its rule.
@@ -47,11 +47,11 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         check_range("temperature", self.temperature, 0, math.inf)
-        check_range("top_k", self.top_k, 0, math.inf)
+        check_whole("top_k", self.top_k, 0)
         check_range("top_p", self.top_p, 0, 1)
         check_range("min_p", self.min_p, 0, 1)
         check_range("repeat_penalty", self.repeat_penalty, 0, math.inf, above=True)
-        check_range("length", self.length, 1, math.inf)
+        check_whole("length", self.length, 1)
         _check_texts("stop", self.stop)
         if "" in self.stop:
             raise OptionError("stop must not be an empty text; leave it out to stop at the length")
@@ -60,6 +60,7 @@ class SamplingOptions:
         _check_texts("include", self.include)
         for word in self.include:
             check_word(word)
+        check_whole("max_copy", self.max_copy, 0)
         check_max_copy(self.max_copy)
 
 

@@ -12,7 +12,7 @@ from charnn.generation.choice import choose_tokens
 from charnn.generation.ending import Ending, TextPiece
 from charnn.generation.filters import (
     apply_temperature,
-    check_range,
+    check_whole,
     min_p_filter,
     repeat_penalty,
     top_k_filter,
@@ -50,7 +50,7 @@ class Row:
         recent: Sequence[int],
         constraint: Constraint | None = None,
     ) -> None:
-        check_range("seed", seed, 0, float("inf"))
+        check_whole("seed", seed, 0)
         self.index = index
         self.draw = _uniform(np.random.default_rng([seed, index])).__next__
         # A prompt is written out: no jamo of the text may join its last syllable.

@@ -26,6 +26,10 @@ class Rule(Protocol):
     """An automaton over symbols; its states are 0 to size - 1."""
 
     @property
+    def option(self) -> str:
+        """The option that asks for it."""
+
+    @property
     def size(self) -> int:
         """How many states there are."""
 
@@ -47,6 +51,8 @@ class Acrostic:
         parts: what the lines begin with, a syllable each; see `acrostic_parts`.
         break_first: whether the text goes on from something that is not the beginning of a line.
     """
+
+    option = "acrostic"
 
     def __init__(self, parts: tuple[str, ...], *, break_first: bool = False) -> None:
         self.parts = parts
@@ -93,6 +99,7 @@ class Initials:
         spaced: whether a space or mark may stand before the first one.
     """
 
+    option = "initials"
     letters = ""
 
     def __init__(self, leads: tuple[tuple[int, bool], ...], *, spaced: bool = False) -> None:
@@ -133,6 +140,7 @@ class Word:
     Source: Knuth, Morris & Pratt 1977.
     """
 
+    option = "include"
     start = 0
 
     def __init__(self, word: str) -> None:

@@ -17,7 +17,7 @@ from charnn.corpus.tokenizers.base import Tokenizer
 from charnn.generation.constraints import Constraints, constraints_for
 from charnn.generation.copies import CopyIndex
 from charnn.generation.ending import TextPiece
-from charnn.generation.filters import check_range
+from charnn.generation.filters import check_whole
 from charnn.generation.options import SamplingOptions
 from charnn.generation.placement import Placement, Point
 from charnn.generation.prompt import Start, read_prompt
@@ -70,7 +70,7 @@ def sample_text(
             what the options ask for.
         RunDamagedError: the expert's vocabulary is not the tokenizer's, or it predicts NaN.
     """
-    check_range("index", index, 0, math.inf)
+    check_whole("index", index, 0)
     writing = _Writing(expert, tokenizer, options, _started(expert, tokenizer, prompt), copies)
     rows = [writing.row(seed, index)]
     return (piece for _, piece in writing.pieces(rows) if piece is not None)
@@ -133,7 +133,7 @@ def sample_together(
             text can be what the options ask for.
         RunDamagedError: the expert's vocabulary is not the tokenizer's, or it predicts NaN.
     """
-    check_range("num_samples", num_samples, 1, math.inf)
+    check_whole("num_samples", num_samples, 1)
     writing = _Writing(expert, tokenizer, options, _started(expert, tokenizer, prompt), copies)
     groups = (
         [

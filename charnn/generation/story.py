@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Protocol
 
 from charnn.errors import OptionError
+from charnn.generation.filters import check_whole
 from charnn.generation.sampler import SamplingOptions, Start, TextPiece
 
 
@@ -33,8 +34,7 @@ class Story:
     """
 
     def __init__(self, read: Callable[[str, Start | None], Start], write: _Write, seed: int):
-        if seed < 0:
-            raise OptionError(f"seed must be >= 0, got {seed}")
+        check_whole("seed", seed, 0)
         self._read = read
         self._write = write
         self._seed = seed

@@ -1,24 +1,37 @@
 """A run that has read one more text before it writes: `charnn generate --adapt`."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from charnn.errors import TextError
-from charnn.generation.loading import Writer
+from charnn.generation.copies import Bits, index_tokens
+from charnn.generation.loading import Writer, ngram_of
 from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.ngram_growth import count_more
 from charnn.model.stepper import Stepper
 from charnn.records import Preparing
-from charnn.runs.layout import GRADIENTS
-from charnn.runs.ngram_file import ngram_weight, read_ngram
+from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
 from charnn.training.saved import Text
 from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens
+
+
+class Adapted(NamedTuple):
+    """A run that has read one more text.
+
+    Attributes:
+        writer: what it writes with.
+        copies: the index of that text, so that max_copy knows it too.
+    """
+
+    writer: Writer
+    copies: Bits
 
 
 def adapted_writer(
@@ -27,7 +40,7 @@ def adapted_writer(
     on_progress: Callable[[Preparing], None] | None = None,
     *,
     with_ngram: bool = True,
-) -> Writer:
+) -> Adapted:
     """What a run writes with once it has gone on learning from a text; the run stays as it is.
 
     The network adapts as in dynamic evaluation, the n-gram model counts the text in.
@@ -40,12 +53,13 @@ def adapted_writer(
 
     Raises:
         OptionError: the run does not say how large its gradients were.
+        RunDamagedError: a file of the run was altered.
         TextError: the text cannot be read, or is empty, or the network went astray over it.
     """
     tokenizer = run.tokenizer()
     tokens = read_tokens(text, tokenizer)
     checkpoint = adapting_checkpoint(run)
-    roots = checkpoint.tensors(GRADIENTS)
+    roots = checkpoint.gradient_roots(run.config().model)
     device = choose_device("auto", "fp32")
     model = load_model(run, checkpoint).to(device.torch_device)
 
@@ -59,9 +73,11 @@ def adapted_writer(
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise TextError("the network lost itself while it adapted: take another text")
     expert: Expert
-    expert = network = Stepper(model.shape, weights)
-    counts = read_ngram(run, checkpoint) if with_ngram else None
+    expert = network = Stepper(model.shape, weights, own=True)
+    counts = ngram_of(run, checkpoint) if with_ngram else None
     if counts is not None:
         counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
-    return Writer(expert, tokenizer, checkpoint.note)
+    characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
+    table = index_tokens(tokens, tokenizer, characters)
+    return Adapted(Writer(expert, tokenizer, checkpoint.note), table)

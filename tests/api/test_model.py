@@ -4,6 +4,7 @@ import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,29 @@ def test_wrong_options_are_refused_before_anything_is_written(model: charnn.Mode
         model.generate_many(0)
     with pytest.raises(OptionError, match=r"^seed must be >= 0, got -1$"):
         model.generate(seed=-1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"length": 1e6}, "length must be a whole number >= 1, got 1000000.0"),
+        ({"top_k": 2.0}, "top_k must be a whole number >= 0, got 2.0"),
+        ({"max_copy": 20.5}, "max_copy must be a whole number >= 0, got 20.5"),
+        ({"seed": 7.0}, "seed must be a whole number >= 0, got 7.0"),
+        ({"seed": "7"}, "seed must be a whole number >= 0, got '7'"),
+    ],
+)
+def test_what_must_be_whole_is_refused_before_anything_is_written(
+    model: charnn.Model, options: dict[str, Any], message: str
+) -> None:
+    for call in (model.stream, model.generate):
+        with pytest.raises(OptionError) as caught:
+            call(**options)
+        assert str(caught.value) == message
+    with pytest.raises(OptionError, match=r"^num_samples must be a whole number >= 1, got 2.0$"):
+        model.generate_many(2.0)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"^seed must be a whole number >= 0, got 1.5$"):
+        model.story(seed=1.5)  # type: ignore[arg-type]
 
 
 def test_a_run_without_a_checkpoint_cannot_write(story: Path) -> None:

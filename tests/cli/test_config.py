@@ -80,9 +80,27 @@ def test_checkpoints_from_the_environment_serve_every_command(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.toml", "tempo = 1\n", "config a.toml names an option 'tempo' that is not there"),
-        ("a.toml", "config = 'b'\n", "config a.toml names an option 'config' that is not there"),
-        ("a.toml", "as-json = true\n", "config a.toml names an option 'as_json' that is not there"),
+        (
+            "a.toml",
+            "tempo = 1\n",
+            "config a.toml names an option 'tempo' that is not there: write temp",
+        ),
+        (
+            "a.toml",
+            "config = 'b'\n",
+            "config a.toml names an option 'config' that is not there: 'charnn generate --help' "
+            "tells which there are",
+        ),
+        (
+            "a.toml",
+            "as-json = true\n",
+            "config a.toml names an option 'as_json' that is not there: write json",
+        ),
+        (
+            "a.toml",
+            "max-copies = 20\n",
+            "config a.toml names an option 'max_copies' that is not there: write max-copy",
+        ),
         (
             "a.toml",
             "temp 1\n",
@@ -102,7 +120,9 @@ def test_a_file_that_cannot_be_used(cli: Cli, name: str, text: str, message: str
 
 
 def test_a_file_that_is_not_there(cli: Cli) -> None:
-    message = "config gone.toml cannot be read: No such file or directory"
+    message = (
+        "config gone.toml cannot be read: No such file or directory: name another with --config"
+    )
     assert cli("generate", "--config", "gone.toml") == (2, "", f"charnn: {message}\n")
 
 
@@ -120,6 +140,14 @@ def test_a_value_of_the_wrong_kind(cli: Cli) -> None:
     said = cli("generate", "--config", config("temp = 'warm'\n"))
     assert said.code == 2
     assert "Invalid value for '--temp': 'warm' is not a valid float." in said.err
+
+
+@pytest.mark.parametrize("value", ["5.5", "1e3", "true", "nan"])
+def test_a_number_that_must_be_whole_is_not_cut(cli: Cli, value: str) -> None:
+    said = cli("generate", "--config", config(f"length = {value}\n"))
+    assert said.code == 2
+    assert "Invalid value for '-n' / '--length': " in said.err
+    assert "is not a valid integer" in said.err
 
 
 def dry_run(cli: Cli, *arguments: str | Path) -> str:

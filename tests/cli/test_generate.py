@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +104,46 @@ def test_the_nearer_temperature_counts(
     assert [json.loads(line)["options"]["temperature"] for line in ladder] == [0.5, 1.5]
 
 
+def test_the_nearer_prompt_counts(
+    generate: Generate, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "options.toml").write_text('prompt-file = "gone.txt"\n', encoding="utf-8")
+    rest = ("-n", "5", "--seed", "1", "--config", "options.toml")
+    assert generate(*rest).code == 1
+    monkeypatch.setenv("CHARNN_GENERATE_PROMPT", "먹내")
+    assert generate(*rest).out.startswith("먹내")
+    assert generate("섭섭", *rest).out.startswith("섭섭")
+    assert generate("-p", "섭섭", *rest).out.startswith("섭섭")
+    assert not generate("", *rest).out.startswith("먹내")
+
+
+def test_the_nearer_look_counts(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARNN_GENERATE_RAW", "1")
+    assert generate("-n", "5", "--heat").code == 0
+    monkeypatch.setenv("CHARNN_GENERATE_HEAT", "1")
+    assert generate("-n", "5").code == 2
+    assert generate("-n", "5", "--raw").code == 0
+
+
+def test_turns_or_what_does_not_go_with_them_whichever_is_nearer(
+    generate: Generate, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"JSON": "1", "OUTPUT": "o.txt", "NUM_SAMPLES": "2", "TEMPS": "1,2"}
+    for name, value in {**values, "PROMPT_FILE": "-", "ADAPT": "-"}.items():
+        monkeypatch.setenv(f"CHARNN_GENERATE_{name}", value)
+    turns = generate("-i", "-n", "5", "--seed", "1", stdin="섭섭\n".encode())
+    assert (turns.code, turns.err) == (0, "story, seed 1\n")
+    assert turns.out.startswith("섭섭")
+    for name in ("OUTPUT", "TEMPS", "PROMPT_FILE", "ADAPT"):
+        monkeypatch.delenv(f"CHARNN_GENERATE_{name}")
+    monkeypatch.setenv("CHARNN_GENERATE_JSON", "0")
+    monkeypatch.setenv("CHARNN_GENERATE_INTERACTIVE", "1")
+    message = "--num-samples does not go with --interactive: leave one of them out"
+    assert generate("-n", "5") == (2, "", f"charnn: {message}\n")
+    lines = generate("-n", "5", "--json").out.splitlines()
+    assert len(lines) == 2 and json.loads(lines[1])["index"] == 1
+
+
 def test_a_prompt_is_read_once_for_all(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
     from charnn.model.stepper import Stepper
 
@@ -169,8 +208,10 @@ def test_json_says_everything(generate: Generate) -> None:
     lines = said.out.splitlines()
     assert [json.loads(line)["index"] for line in lines] == [0, 1]
     data = json.loads(lines[0])
-    assert {name: data[name] for name in ("model", "prompt", "seed")} == {
+    assert {name: data[name] for name in ("model", "ngram", "adapt", "prompt", "seed")} == {
         "model": "story",
+        "ngram": True,
+        "adapt": None,
         "prompt": "섭",
         "seed": 5,
     }
@@ -189,7 +230,32 @@ def test_json_says_everything(generate: Generate) -> None:
         "include": [],
         "max_copy": 0,
     }
-    assert list(data) == [*("model", "prompt", "seed", "text", "index", "bits_per_char", "options")]
+    assert list(data) == [
+        *("model", "ngram", "adapt", "prompt", "seed", "text", "index", "bits_per_char", "options")
+    ]
+    alone = generate("섭", "--json", "-n", "30", "--seed", "5", "--no-ngram")
+    assert json.loads(alone.out)["ngram"] is False
+
+
+def test_json_has_no_infinity(generate: Generate) -> None:
+    said = generate("--json", "-n", "20", "--seed", "5", "--temp", "inf")
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is no JSON")
+
+    data = json.loads(said.out, parse_constant=refuse)
+    assert data["options"]["temperature"] == sys.float_info.max
+    again = generate("--json", "-n", "20", "--seed", "5", "--temp", repr(sys.float_info.max))
+    assert again == said
+
+
+def test_json_tells_the_text_that_was_adapted_to(
+    generate: Generate, here: Path, novella: Path
+) -> None:
+    (here / "diary.txt").write_text(novella.read_text("utf-8")[3000:3300], encoding="utf-8")
+    said = generate("--json", "-n", "5", "--seed", "1", "--adapt", "diary.txt")
+    assert (said.code, said.err) == (0, "reading diary.txt\nseed 1\n")
+    assert json.loads(said.out)["adapt"] == "diary.txt"
 
 
 def test_temperature_0_needs_no_chance(generate: Generate) -> None:
@@ -255,7 +321,8 @@ def test_stdin_is_not_read_unasked(generate: Generate) -> None:
         (
             ("--prompt-file", "gone.txt"),
             1,
-            "prompt file gone.txt cannot be read: No such file or directory",
+            "prompt file gone.txt cannot be read: No such file or directory: name another with "
+            "--prompt-file",
         ),
         (
             ("--prompt-file", "old.txt"),
@@ -286,16 +353,6 @@ def test_what_no_text_can_be_is_said_before_anything_is_written(
     assert not (here / "out.txt").exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_stdout(written: Path) -> None:
-    command = [sys.executable, "-m", "charnn", "generate", "-m", str(written), "--seed", "1"]
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 1
-    message = "cannot write stdout: No space left on device"
-    assert done.stderr.decode() == f"seed 1\ncharnn: {message}\n"
-
-
 def test_a_run_without_its_ngram_model(generate: Generate, written: Path, here: Path) -> None:
     shutil.copytree(written, here / "torn")
     (here / "torn" / "ngram.safetensors").unlink()
@@ -315,6 +372,12 @@ def test_a_prompt_of_broken_bytes_leaves_no_file_behind(generate: Generate, here
     assert not (here / "out.txt").exists()
 
 
+def test_turns_with_a_closed_stdin(cli: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charnn.cli.main._speak_utf8", lambda: setattr(sys, "stdin", None))
+    message = "--interactive reads stdin, which is closed: leave --interactive out"
+    assert cli("generate", "-i", "-m", "nowhere") == (1, "", f"charnn: {message}\n")
+
+
 def test_a_file_gets_the_text_and_is_never_overwritten(generate: Generate, here: Path) -> None:
     rest = ("섭섭이는", "-n", "20", "--seed", "1")
     shown = generate(*rest)
@@ -326,7 +389,7 @@ def test_a_file_gets_the_text_and_is_never_overwritten(generate: Generate, here:
 
 
 def test_a_file_that_cannot_be_written(generate: Generate) -> None:
-    message = "cannot write no/out.txt: No such file or directory"
+    message = "cannot write no/out.txt: No such file or directory: name another -o"
     assert generate("-n", "5", "-o", "no/out.txt") == (1, "", f"charnn: {message}\n")
 
 
@@ -358,6 +421,7 @@ def test_a_file_that_cannot_be_written(generate: Generate) -> None:
             ("-i", "--prompt-file", "-"),
             "--prompt-file - does not go with --interactive: leave one of them out",
         ),
+        (("-i", "--adapt", "-"), "--adapt - does not go with --interactive: leave one of them out"),
     ],
 )
 def test_values_are_checked_before_a_run_is_looked_for(

@@ -97,10 +97,26 @@ def test_save_writes_the_whole_text_to_a_new_file(talk: Talk, here: Path) -> Non
         f"saved {len(text)} characters in story.txt",
         "story.txt is there already and is not overwritten: give another name",
         "/save needs the name of a new file: /save FILE",
-        "cannot write no/a.txt: No such file or directory",
+        "cannot write no/a.txt: No such file or directory: give another name",
     ]
     assert text.startswith("가") and len(text) in range(42, 60)
     assert talk("가", "나", "/show").out.endswith(text.removesuffix("\n") + "\n")
+
+
+def test_a_file_that_cannot_be_written_does_not_end_the_session(talk: Talk, here: Path) -> None:
+    said = talk("가", "/save ~nosuchuser.txt", "/save a\0b", "/save ~nosuchuser/b", "나")
+    assert said.code == 0 and len(said.out.splitlines()) >= 2
+    assert said.err.splitlines()[2:] == [
+        r"cannot write 'a\x00b': no file can be called so: give another name",
+        "cannot write ~nosuchuser/b: No such file or directory: give another name",
+    ]
+    assert (here / "~nosuchuser.txt").read_text("utf-8").startswith("가")
+
+
+def test_whole_numbers_are_told_whole(talk: Talk) -> None:
+    said = talk("/length 1234567", "/temp 1e10", "/help")
+    assert said.err.startswith("story, seed 7\n/length 1234567\n/temp 1e+10\n")
+    assert "(now 1234567)" in " ".join(said.err.split())
 
 
 def test_help_tells_every_command(talk: Talk) -> None:

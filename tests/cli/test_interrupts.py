@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from charnn.cli.interrupts import Interrupted, interrupts
+from charnn.cli.interrupts import Interrupted, ending_signals, interrupts
 from charnn.records import Control
 
 SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -46,6 +46,18 @@ def test_the_handlers_of_before_are_put_back() -> None:
     with interrupts(Control()):
         pass
     assert [signal.getsignal(getattr(signal, name)) for name in SIGNALS] == before
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts(Control()):
+            signal.raise_signal(signal.SIGHUP)
+        with ending_signals(lambda error: pytest.fail(repr(error))):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_error_passes_and_a_signal_that_was_heeded_is_not_forgotten() -> None:

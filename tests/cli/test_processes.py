@@ -1,5 +1,6 @@
 """What only a real process shows: signals, closed pipes, the encoding of the terminal."""
 
+import json
 import os
 import queue
 import re
@@ -15,6 +16,8 @@ import pytest
 
 import charnn
 from charnn.records import Control, RunStarted
+from charnn.runs.check import check_run
+from charnn.runs.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +164,67 @@ def test_nobody_reads_the_output_any_more(
     assert process.returncode == 0 and re.fullmatch(seed, said)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("runs",),
+        ("generate", "-n", "20", "--seed", "1"),
+        ("generate", "-i", "-n", "5"),
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_stdout(
+    written: Path, arguments: tuple[str, ...], unbuffered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python flushes once more at exit what it could not write."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    if unbuffered:
+        monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    with Path("/dev/full").open("wb") as full:
+        process = start(
+            *arguments,
+            cwd=written.parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=full.fileno(),
+            stderr=subprocess.PIPE,
+        )
+        _, said = process.communicate("가\n나\n".encode(), timeout=PATIENCE)
+    line = said.decode().splitlines()[-1]
+    message = "cannot write stdout: No space left on device: make room, or write elsewhere"
+    assert (process.returncode, line) == (1, f"charnn: {message}")
+    assert "Exception" not in said.decode() and said.count(b"cannot write") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_behind_stderr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with Path("/dev/full").open("wb") as full:
+        process = start("generate", cwd=tmp_path, stderr=full.fileno())
+        assert process.wait(PATIENCE) == 1
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_sigterm_keeps_what_was_written(written: Path, form: tuple[str, ...]) -> None:
+    with start(
+        *("generate", "-n", "100000000", "--seed", "5", "--num-samples", "2", *form),
+        cwd=written.parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        begun = process.stdout.read(1000)
+        process.send_signal(signal.SIGTERM)
+        text = (begun + process.stdout.read()).decode("utf-8")
+        assert (process.wait(PATIENCE), process.stderr.read()) == (143, b"seed 5\n")
+    if form:
+        assert [json.loads(line)["index"] for line in text.splitlines()] == [0, 1]
+    else:
+        assert text.count("─" * 24 + "\n") == 1
+
+
 def test_ctrl_c_keeps_what_was_written(written: Path) -> None:
     with start(
         *("generate", "먹내", "-n", "100000000", "--seed", "5"),
@@ -227,3 +291,76 @@ def test_a_prompt_on_the_command_line_in_the_c_locale(written: Path) -> None:
     )
     assert done.stdout.decode("utf-8").startswith("섭섭이")
     assert done.returncode == 0
+
+
+SLOW_DISK = """
+import sys, time
+from charnn.runs import saving, storage
+from charnn.__main__ import main
+block, write = 1 << 10, storage.write_all
+def write_slowly(descriptor, data):
+    if len(data) == block:
+        print("writing", file=sys.stderr, flush=True)
+        time.sleep(0.2 if armed.exists() else 0)
+    write(descriptor, data)
+from pathlib import Path
+armed = Path("slow")
+saving.BLOCK_BYTES, storage.write_all = block, write_slowly
+sys.argv[0] = "charnn"
+sys.exit(main())
+"""
+
+
+def test_the_second_ctrl_c_does_not_wait_for_a_slow_disk(tmp_path: Path, novella: Path) -> None:
+    """The state takes minutes to write here; what was saved before is whole."""
+    (tmp_path / "novel.txt").write_text(novella.read_text("utf-8")[:1500], encoding="utf-8")
+    (tmp_path / "slow.py").write_text(SLOW_DISK, encoding="utf-8")
+    command = ("train", "novel.txt", "--ui", "plain", "--threads", "1", "--save-every", "5steps")
+    sizes = ("--steps", "1000000", "--hidden", "64", "--batch-size", "2", "--seq-len", "16")
+    with subprocess.Popen(
+        [sys.executable, "slow.py", *command, *sizes, *QUIET],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        read_until(process.stderr, b"checkpoint at step ")
+        (tmp_path / "slow").touch()
+        process.send_signal(signal.SIGINT)
+        for _ in range(3):
+            read_until(process.stderr, b"writing")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(PATIENCE) == 130
+    assert b"Traceback" not in said
+    assert said.count(b"writing") < 100
+    run = Run(tmp_path / "checkpoints" / "novel")
+    assert run.last().note is None
+    assert not [finding for finding in check_run(run) if finding.problem]
+    charnn.resume(str(run.path), control=stopping(), threads=1)
+
+
+def stopping() -> Control:
+    control = Control()
+    control.stop()
+    return control
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no file without a name here")
+def test_nothing_is_left_of_stdin_by_a_kill(tmp_path: Path) -> None:
+    spools = tmp_path / "spools"
+    spools.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "charnn", "train", "-", "--ui", "plain"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(spools)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None and process.stderr is not None
+        process.stdin.write("글이다. ".encode() * 500_000)
+        process.stdin.flush()
+        read_until(process.stderr, b"reading")
+        process.kill()
+        process.wait(PATIENCE)
+    assert list(spools.iterdir()) == []

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -307,3 +308,31 @@ def test_a_text_that_was_not_indexed_is_when_its_run_is_shared(cli: Cli, story: 
     said = cli("generate", "-n", "20", "--max-copy", "12", "--seed", "1")
     assert said.err == "indexing the text for --max-copy, once\nseed 1\n"
     assert cli("generate", "-n", "20", "--max-copy", "12", "--seed", "1").err == "seed 1\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_while_a_run_is_exported_leaves_nothing(
+    cli: Cli, story: Path, here: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    number = getattr(signal, name)
+    monkeypatch.setattr("charnn.runs.export._publish", lambda *_: signal.raise_signal(number))
+    said = cli("runs", "story", "--export", "story.charnn")
+    assert said == (128 + number, "", "")
+    assert sorted(path.name for path in here.iterdir()) == ["checkpoints"]
+
+
+def test_what_came_to_use_while_prune_asked_stays(
+    cli: Cli, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = story.parent / ".gone.old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+
+    def agrees(question: str, yes: bool) -> bool:
+        os.utime(old)
+        return True
+
+    monkeypatch.setattr("charnn.cli.run_actions._agrees", agrees)
+    said = cli("runs", "--prune")
+    assert said.out.splitlines()[1:] == ["1 of 1 came to use meanwhile and stay"]
+    assert old.exists()

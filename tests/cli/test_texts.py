@@ -1,20 +1,27 @@
 """Texts that are written at once, shown one after the other."""
 
 import errno
+import json
+import math
 import os
 import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.cli.interrupts import Interrupted
-from charnn.cli.texts import InOrder, show_in_order
-from charnn.errors import TextError
-from charnn.generation.sampler import TextPiece
+from charnn.cli.sink import Sink
+from charnn.cli.texts import InOrder, JsonShower, show_in_order
+from charnn.errors import RunDamagedError, TextError
+from charnn.generation.sampler import SamplingOptions, TextPiece
+from charnn.view.display_text import safe_text
 
+AWKWARD = "\x1b\x7f\x9b\u202e\u200b\ufeff\ue000\u3164\u2028\u1112\u0301"
 Told = tuple[int, TextPiece | None]
 
 
@@ -86,6 +93,103 @@ def test_ctrl_c_amid_a_text_that_was_held_back_loses_nothing_of_it() -> None:
     with pytest.raises(Interrupted):
         show_in_order([*told, (0, None)], show)
     assert shown == [(0, None), *told, (1, None)]
+
+
+@pytest.mark.parametrize("error", [RunDamagedError("its weights are damaged"), MemoryError()])
+def test_an_error_loses_nothing_that_was_held_back(error: Exception) -> None:
+    held: list[Told] = [(1, TextPiece("가", 1.0)), (2, TextPiece("나", 1.0))]
+    shown: list[Told] = []
+
+    def broken_off() -> Iterator[Told]:
+        yield from held
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        show_in_order(broken_off(), lambda index, piece: shown.append((index, piece)))
+    assert caught.value is error
+    assert shown == [held[0], (1, None), held[1], (2, None)]
+
+
+def test_a_full_disk_loses_only_what_was_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    held: list[Told] = [(1, TextPiece("가", 1.0)), (2, TextPiece("나" * 50_000, 1.0))]
+    shown: list[Told] = []
+    with pytest.raises(TextError, match="cannot be held back"):
+        show_in_order(held, lambda index, piece: shown.append((index, piece)))
+    assert shown[:2] == [held[0], (1, None)]
+
+
+def test_nothing_more_is_shown_to_a_closed_pipe() -> None:
+    shown: list[Told] = []
+
+    def show(index: int, piece: TextPiece | None) -> None:
+        shown.append((index, piece))
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        show_in_order([(1, TextPiece("나", 1.0)), (0, TextPiece("가", 1.0))], show)
+    assert shown == [(0, TextPiece("가", 1.0))]
+
+
+class Screen(StringIO):
+    """A terminal that keeps what is written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(AWKWARD), max_size=9)
+
+
+@given(st.lists(ANY_TEXT, max_size=4), ANY_TEXT, st.booleans())
+def test_json_comes_bit_by_bit_and_is_safe_on_a_terminal(
+    pieces: list[str], prompt: str, at_terminal: bool
+) -> None:
+    stream = Screen() if at_terminal else StringIO()
+    with redirect_stdout(stream):
+        show = JsonShower(Sink(), {"prompt": prompt}).begin(SamplingOptions(), 1)
+        for piece in pieces:
+            show(0, TextPiece(piece, 1.5))
+        show(0, None)
+    line = stream.getvalue()
+    data = json.loads(line)
+    text = "".join(pieces)
+    assert (data["text"], data["prompt"]) == (text, prompt)
+    assert data["bits_per_char"] == (1.5 * len(pieces) / len(text) if text else None)
+    assert line.endswith("}\n") and line.count("\n") == 1
+    if at_terminal:
+        assert all(safe_text(character) == character for character in line if character.isascii())
+        assert not set(line) & set(AWKWARD[:-2])
+    else:
+        assert all(json.dumps(piece, ensure_ascii=False)[1:-1] in line for piece in pieces)
+
+
+def test_json_takes_no_memory_for_the_text() -> None:
+    class Nowhere(StringIO):
+        def write(self, text: str) -> int:
+            return len(text)
+
+    with redirect_stdout(Nowhere()):
+        show = JsonShower(Sink(), {}).begin(SamplingOptions(), 1)
+        show(0, TextPiece("가", 1.5))
+        tracemalloc.start()
+        try:
+            for _ in range(20_000):
+                show(0, TextPiece("가나다라", 1.5))
+            assert tracemalloc.get_traced_memory()[0] < 20_000
+        finally:
+            tracemalloc.stop()
+
+
+def test_json_does_not_know_how_surprising_the_impossible_is() -> None:
+    with redirect_stdout(StringIO()) as stream:
+        show = JsonShower(Sink(), {}).begin(SamplingOptions(), 1)
+        show(0, TextPiece("가", math.inf))
+        show(0, None)
+    assert json.loads(stream.getvalue())["bits_per_char"] is None
 
 
 def test_texts_that_wait_take_no_more_memory_the_longer_they_get() -> None:

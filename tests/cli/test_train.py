@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,37 @@ def test_nothing_to_go_on_with(cli: Cli) -> None:
     nothing = "there is no run in 'checkpoints': train one with 'charnn train TEXT', or name the"
     said = cli("train", "--resume", "--ui", "none")
     assert said == (1, "", f"charnn: {nothing} folder of runs with --checkpoints\n")
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "events.jsonl", "samples.jsonl"])
+def test_a_journal_that_cannot_be_read_does_not_keep_a_run_from_going_on(
+    cli: Cli, stopped: Path, name: str
+) -> None:
+    """A bad line behind what the checkpoint speaks of, as a disk that was full may leave it."""
+    with (stopped / name).open("ab") as journal:
+        journal.write(b"{}\n" + bytes(9) + b"\n")
+    said = cli("train", "--resume", "novel", "--ui", "plain")
+    assert (said.code, said.out) == (0, "")
+    assert "novel: finished at step 6 after " in said.err
+    assert cli("runs", "--check", "novel").code == 0
+
+
+def test_a_run_whose_newest_checkpoint_was_lost(cli: Cli, stopped: Path) -> None:
+    from charnn.runs.run import Run
+
+    assert cli("train", "--resume", "novel", "--ui", "none").code == 0
+    for path in stopped.glob("last*"):
+        shutil.rmtree(path)
+    step, before = Run(stopped).best().step, everything_in(stopped)
+    message = (
+        "run novel has no last/ to go on from, and beginning again would replace its best model, "
+        f"of step {step}: begin a new run from it with --init-from novel, or restore last/ from a "
+        "copy"
+    )
+    for more in ((), ("--minutes", "10")):
+        said = cli("train", "--resume", "novel", "--ui", "none", *more)
+        assert said == (1, "", f"charnn: {message}\n")
+    assert everything_in(stopped) == before
 
 
 def test_a_run_that_is_being_trained(cli: Cli, stopped: Path) -> None:

@@ -401,6 +401,10 @@ def test_the_prompt_counts_as_written_before(tokenizers, experts):
             {"max_copy": 9},
             "max_copy must be 0 (off) or >= 10, got 9: shorter stretches stand in every text",
         ),
+        ({"length": 1e6}, "length must be a whole number >= 1, got 1000000.0"),
+        ({"length": "5"}, "length must be a whole number >= 1, got '5'"),
+        ({"top_k": 1.5}, "top_k must be a whole number >= 0, got 1.5"),
+        ({"max_copy": 20.0}, "max_copy must be a whole number >= 0, got 20.0"),
     ],
 )
 def test_options_are_checked(options, message):
@@ -423,8 +427,16 @@ def test_options_are_checked(options, message):
         ),
         (
             {"include": tuple("abcdefghijklmnop")},
-            "acrostic, initials and include are too much to keep in mind at once: ask for fewer or "
-            "shorter words",
+            "include must have at most 20,000 states together, got billions: ask for less at once",
+        ),
+        (
+            {"include": tuple(f"{number:064}" for number in range(64))},
+            "include must have at most 20,000 states together, got billions: ask for less at once",
+        ),
+        (
+            {"include": ("하나하나", "두울두울", "세엣세엣", "네엣네엣"), "acrostic": "삼행시"},
+            "include and acrostic must have at most 20,000 states together, got 100,000: ask for "
+            "less at once",
         ),
         ({"max_copy": 10}, "max_copy needs the index of the training text: give copies"),
     ],

@@ -1,5 +1,6 @@
 """The index of copies in a run's folder: kept, found, made again, refused."""
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,6 +19,8 @@ from charnn.generation.copy_file import (
     waits_for_copies,
 )
 from charnn.records import Preparing
+from charnn.runs import storage
+from charnn.runs.layout import belongs, is_leftover
 from charnn.runs.tensors import encode_tensors
 from charnn.text.reading import open_texts
 
@@ -170,7 +173,7 @@ def test_a_long_text_is_indexed_when_somebody_asks(run, stream):
 
 
 def test_a_folder_that_cannot_be_written_still_has_an_index(run, stream, monkeypatch):
-    def refuse(path, data):
+    def refuse(path, data, **how):
         raise RunError("read-only")
 
     monkeypatch.setattr(copy_file, "replace_file", refuse)
@@ -190,3 +193,23 @@ def test_without_tokens_nobody_waits(run, stream, monkeypatch):
     corpus = {"sha256": stream.text_sha256, "stream": "../../etc"}
     monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus))
     assert not waits_for_copies(run)
+
+
+def test_two_processes_that_keep_it_at_once_do_not_meet(run, stream, monkeypatch):
+    """The other one writes, under a name of its own, while this one does."""
+    real, others = storage.write_file, []
+
+    def write_file(path, parts):
+        others.append(path)
+        if len(others) == 1:
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            load_copies(run)
+            monkeypatch.undo()
+        return real(path, parts)
+
+    monkeypatch.setattr(storage, "write_file", write_file)
+    assert same(load_copies(run), copies_of(stream)[0])
+    assert len({path.name for path in others}) == 2
+    assert all(belongs(path.name) and is_leftover(path.name) for path in others)
+    assert [path.name for path in run.path.iterdir()] == [COPIES]
+    assert same(load_copies(run), copies_of(stream)[0])

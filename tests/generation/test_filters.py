@@ -12,6 +12,7 @@ from charnn.errors import OptionError
 from charnn.generation.filters import (
     apply_temperature,
     check_range,
+    check_whole,
     min_p_filter,
     repeat_penalty,
     top_k_filter,
@@ -189,11 +190,28 @@ def test_filters_return_new_arrays_and_leave_their_input(apply):
     assert result.dtype == logits.dtype
 
 
+@given(logits_rows(), st.sampled_from([5e-324, 1e-300, 1e39, 1e300]))
+def test_a_penalty_of_any_size_leaves_numbers(logits, power):
+    every = np.tile(np.arange(logits.shape[1]), (len(logits), 1))
+    with np.errstate(all="raise", under="ignore"):
+        found = repeat_penalty(logits, every, power)
+    assert found.dtype == logits.dtype
+    assert not np.isnan(found).any()
+    assert (found[logits == -math.inf] == -math.inf).all()
+
+
+def test_numbers_of_numpy_are_whole():
+    check_whole("length", np.int32(5), 1)
+    with pytest.raises(OptionError, match=r"^length must be >= 1, got 0$"):
+        check_whole("length", np.int64(0), 1)
+
+
 @pytest.mark.parametrize(
     ("refused", "message"),
     [
         (lambda x: repeat_penalty(x, x.astype(int), 0), "repeat_penalty must be > 0, got 0"),
         (lambda x: top_k_filter(x, -1), "top_k must be >= 0, got -1"),
+        (lambda x: top_k_filter(x, 2.5), "top_k must be a whole number >= 0, got 2.5"),
         (lambda x: top_p_filter(x, 1.5), "top_p must be in [0, 1], got 1.5"),
         (lambda x: min_p_filter(x, -0.1), "min_p must be in [0, 1], got -0.1"),
         (lambda x: apply_temperature(x, -1.0), "temperature must be >= 0, got -1.0"),

@@ -136,3 +136,17 @@ def test_masks_of_whole_tokens_are_what_each_text_does(tokenizers):
             automaton.needs[state] <= max(6 - position, 0) for position, state in enumerate(states)
         )
         assert (log_probs[token] > -np.inf) == fine
+
+
+def test_what_is_kept_of_half_characters_is_bounded(tokenizers):
+    """In bytes there are 65,000 ways to be within a character."""
+    byte = tokenizers["byte"]
+    lexicon = Lexicon(byte)
+    characters = [chr(code_point) for code_point in range(0x10000, 0x20000, 64)]
+    for character in characters:
+        held = None
+        for token in byte.encode(character).tolist()[:-1]:
+            held = lexicon.hold(held, token)
+        lexicon._ways(held, spelled_only=True)
+    kept = lexicon._ways.cache_info()
+    assert len(characters) > kept.currsize == kept.maxsize == 512

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import charnn
-from charnn.errors import OptionError, TextError
+from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.run import Run
 from charnn.training.adapting import adapted_writer
 from charnn.training.saved import Text
@@ -39,7 +39,7 @@ def cost(writer, text):
 @pytest.mark.parametrize("with_ngram", [True, False])
 def test_what_was_read_gets_cheaper(run, manner, with_ngram):
     before = charnn.load(run.path, ngram=with_ngram).writer
-    after = adapted_writer(run, Text((str(manner),)), with_ngram=with_ngram)
+    after = adapted_writer(run, Text((str(manner),)), with_ngram=with_ngram).writer
     assert cost(after, MANNER) < cost(before, MANNER) - 2
 
 
@@ -55,6 +55,38 @@ def test_a_model_that_adapted_writes_otherwise(run, manner):
     model.adapt(manner)
     assert model.generate("숲", seed=1, length=60) != before
     assert charnn.load(run.path).generate("숲", seed=1, length=60) == before
+
+
+def longest_copy(written, text):
+    """Characters of the longest stretch that stands in a text too: slow and obvious."""
+    return max(
+        end - start
+        for start in range(len(written))
+        for end in range(start, len(written) + 1)
+        if written[start:end] in text
+    )
+
+
+@pytest.mark.parametrize("max_copy", [10, 14])
+def test_neither_the_own_text_nor_the_other_is_copied(run, manner, text, max_copy):
+    model = charnn.load(run.path)
+    options = {"seed": 1, "length": 80, "temperature": 0.05}
+    model.generate(max_copy=max_copy, **options)
+    model.adapt(manner)
+    read = manner.read_text("utf-8")
+    assert longest_copy(model.generate(MANNER, **options), read) > 14
+    kept = model.generate(MANNER, max_copy=max_copy, **options)
+    assert longest_copy(kept, read) <= max_copy
+    assert longest_copy(kept, text.read_text("utf-8")) <= max_copy
+    again = charnn.load(run.path).generate(MANNER, max_copy=max_copy, **options)
+    assert longest_copy(again, text.read_text("utf-8")) <= max_copy
+
+
+def test_a_model_that_adapted_without_its_ngram_file_says_what_helps(run, manner):
+    (run.path / "ngram.safetensors").unlink()
+    with pytest.raises(RunDamagedError, match=r"network alone \(--no-ngram\)$"):
+        adapted_writer(run, Text((str(manner),)))
+    assert adapted_writer(run, Text((str(manner),)), with_ngram=False)
 
 
 def test_nothing_to_read_is_refused(run, tmp_path):
