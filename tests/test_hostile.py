@@ -8,9 +8,11 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ import pytest
 from charnn.corpus.tokenizers import ByteTokenizer
 from charnn.model.shapes import ModelShape, weight_shapes
 from charnn.runs.config import RunConfig
+from charnn.runs.documents import read_sealed, write_sealed
 from charnn.runs.export import export_run
+from charnn.runs.files import measure_file
 from charnn.runs.run import Run, create_run
 from charnn.runs.saving import bind_run_files, save_checkpoint
 
@@ -53,10 +57,13 @@ print("\\n" + json.dumps([code, seen]))
 """
 
 
-def used(arguments: list[str], cwd: Path) -> tuple[int, list[tuple[str, str]]]:
-    """The exit code of a command, and everything it executed, opened or changed."""
+def used(arguments: list[str], cwd: Path, before: str = "") -> tuple[int, list[tuple[str, str]]]:
+    """The exit code of a command, and everything it executed, opened or changed.
+
+    What `before` does is done before anybody watches.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", WATCHER, json.dumps(arguments)],
+        [sys.executable, "-c", before + WATCHER, json.dumps(arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
         stdin=subprocess.DEVNULL,
@@ -101,6 +108,64 @@ def test_a_run_is_read_and_nothing_else_happens(
     }
     assert foreign == set()
     assert any(path.startswith(str(run)) for _, path in seen)
+
+
+TRAINERS = """
+import charnn.training.session, charnn.training.scoring, torch._dynamo, torch.optim
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["eval", "train"])
+def test_a_run_that_is_scored_or_trained_on_is_left_by_nobody(
+    written: Path, tmp_path: Path, command: str
+) -> None:
+    """Read are the run, the tokens beside it and the text it names; written is the run alone."""
+    shutil.copytree(written.parent, tmp_path / "checkpoints")
+    run = tmp_path / "checkpoints" / "story"
+    home = ["--checkpoints", str(run.parent)]
+    more = ["-m", "story"] if command == "eval" else ["--resume", "story", "--steps", "2"]
+    code, seen = used([command, *more, *home], tmp_path, TRAINERS)
+    assert code == 0
+    text = str(written.parents[1] / "story.txt")
+    readable = (str(run.parent), text)
+    written_to = str(run) if command == "train" else "nothing"
+    foreign = {
+        (event, path)
+        for event, path in seen
+        if not path.startswith(written_to)
+        and (event != "os.remove" or "/" in path)  # inside a folder of the run that is held open
+        and (event != "read" or not (path.startswith(readable) or is_ours(path)))
+    }
+    assert foreign == set()
+    assert list(tmp_path.iterdir()) == [run.parent]
+    assert any(path.startswith(str(run)) for _, path in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["eval", "train"])
+def test_a_text_that_a_run_names_is_looked_at_but_no_pipe_is_opened(
+    written: Path, tmp_path: Path, command: str
+) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("needs named pipes")
+    shutil.copytree(written, tmp_path / "checkpoints" / "story")  # without the tokens
+    run = tmp_path / "checkpoints" / "story"
+    os.mkfifo(tmp_path / "pipe.txt")
+    config = read_sealed(run / "config.json")
+    config["corpus"]["paths"] = [str(tmp_path / "pipe.txt")]
+    before = measure_file(run / "config.json")
+    after = write_sealed(run / "config.json", config)
+    for path in run.glob("*/manifest.json"):
+        manifest = read_sealed(path)
+        assert manifest["run_files"]["config.json"] == asdict(before)
+        manifest["run_files"]["config.json"] = asdict(after)
+        write_sealed(path, manifest)
+    home = ["--checkpoints", str(run.parent)]
+    more = ["-m", "story"] if command == "eval" else ["--resume", "story", "--steps", "2"]
+    code, seen = used([command, *more, *home], tmp_path, TRAINERS)
+    assert code == 1
+    assert not [path for _, path in seen if path.endswith("pipe.txt")]
 
 
 def imported(path: Path) -> set[str]:

@@ -92,6 +92,22 @@ class ScratchFolder:
             self._locked = None
 
 
+def is_needed(folder: Path, now: float) -> bool:
+    """Whether a process fills a folder, or may go on with it: its week is not over yet.
+
+    Args:
+        folder: a hidden one beside the streams.
+        now: seconds since 1970.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    descriptor = _lock(folder)
+    if descriptor is None:
+        return sys.platform != "win32"  # somebody has it, or nobody can tell
+    os.close(descriptor)
+    return _is_unfinished(folder) and now - folder.lstat().st_mtime < KEPT_SECONDS
+
+
 @contextlib.contextmanager
 def _alone(parent: Path) -> Iterator[None]:
     """Nobody else makes or clears scratch folders: one just made is not locked yet."""

@@ -7,6 +7,8 @@ batches to `batches.py`.
 
 import hashlib
 import json
+import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from charnn.corpus.plain import open_plain, read_plain
 from charnn.corpus.split import PARTS
 from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
 from charnn.errors import CharnnError, StreamError
@@ -23,6 +26,11 @@ from charnn.text.reading import Survey
 FORMAT: Final = 1
 TOKENS: Final = "tokens.bin"
 _DESCRIPTION: Final = "stream.json"
+_DTYPES: Final = ("uint16", "uint32")
+_BLOCK_BYTES: Final = 1 << 22
+_MOST_COUNT: Final = 1 << 53
+MOST_BYTES: Final = 1 << 16
+"""Of a description; those that are written have about one thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +87,24 @@ def open_stream(folder: Path) -> TokenStream:
         StreamError: a file is missing, cut short, altered or of an unknown version.
     """
     try:
-        description = _read_description(folder)
+        description = read_checked(read_plain(folder / _DESCRIPTION, MOST_BYTES).decode())
         if description["format"] != FORMAT:
             raise StreamError(
-                f"{folder} has stream format {description['format']}, this charnn reads {FORMAT}: "
-                "delete the folder and it is made again from the text"
+                f"{folder} has stream format {description['format']!s:.40}, this charnn "
+                f"reads {FORMAT}: delete the folder and it is made again from the text"
             )
-        tokenizer = load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder, read_plain)
         if tokenizer.fingerprint != description["tokenizer"]:
             raise StreamError(_damaged(folder, "its tokenizer is another one"))
-        tokens = _map_tokens(folder / TOKENS, np.dtype(description["dtype"]))
-        parts = {name: Part(**description["parts"][name]) for name in PARTS}
-        if _digest(folder / TOKENS) != description["sha256"]:
-            raise StreamError(_damaged(folder, "its checksum does not match"))
+        tokens = _map_tokens(folder / TOKENS, description["dtype"])
+        parts = {name: _part(description["parts"][name], len(tokens)) for name in PARTS}
+        _check_tokens(folder / TOKENS, tokens.dtype, tokenizer.vocab_size, description["sha256"])
         return TokenStream(
             folder=folder,
             key=str(description["key"]),
             text_sha256=str(description["text_sha256"]),
-            characters=int(description["characters"]),
-            documents=int(description["documents"]),
+            characters=_count(description["characters"]),
+            documents=_count(description["documents"]),
             parts=parts,
             tokens=tokens,
             tokenizer=tokenizer,
@@ -156,11 +163,6 @@ def describe_stream(
     (folder / _DESCRIPTION).write_text(text, encoding="utf-8")
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
-    """What stream.json says; ValueError where it is not what was written there."""
-    return read_checked((folder / _DESCRIPTION).read_text("utf-8"))
-
-
 def read_checked(text: str) -> dict[str, Any]:
     """A JSON object with its own checksum in it.
 
@@ -169,10 +171,10 @@ def read_checked(text: str) -> dict[str, Any]:
     """
     try:
         said = json.loads(text)
+        if not isinstance(said, dict) or said.get("checksum") != checksum_of(said):
+            raise ValueError("its description was altered")
     except RecursionError:
         raise ValueError("its description is nested too deeply") from None
-    if not isinstance(said, dict) or said.get("checksum") != checksum_of(said):
-        raise ValueError("its description was altered")
     return said
 
 
@@ -182,17 +184,41 @@ def checksum_of(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _map_tokens(path: Path, dtype: np.dtype[Any]) -> NDArray[np.integer]:
-    if dtype not in (np.uint16, np.uint32):
-        raise ValueError(f"tokens of type {dtype}")
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype=dtype)
-    return np.memmap(path, dtype=dtype, mode="r")
+def _map_tokens(path: Path, dtype: Any) -> NDArray[np.integer]:
+    if dtype not in _DTYPES:
+        raise ValueError(f"tokens of type {dtype!s:.40}")
+    with open_plain(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return np.empty(0, dtype=dtype)
+        return np.memmap(file, dtype=dtype, mode="r")
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _part(said: Any, tokens: int) -> Part:
+    """A part as it is described; ValueError where it is not one of so many tokens."""
+    part = Part(*(_count(said[name]) for name in Part.__slots__))
+    if not part.start <= part.stop <= tokens:
+        raise ValueError(f"a part from token {part.start:,} to {part.stop:,} of {tokens:,}")
+    return part
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < _MOST_COUNT:
+        raise ValueError(f"{reprlib.repr(value)} is no count")
+    return value
+
+
+def _check_tokens(path: Path, dtype: np.dtype[Any], vocab_size: int, sha256: Any) -> None:
+    """Refuse a file of tokens that is another one, or that no tokenizer of the size has made."""
+    digest = hashlib.sha256()
+    with open_plain(path) as file:
+        block = bytearray(_BLOCK_BYTES)
+        while count := file.readinto(block):  # type: ignore[attr-defined]
+            digest.update(memoryview(block)[:count])
+            tokens = np.frombuffer(block, dtype, count // dtype.itemsize)
+            if len(tokens) and int(tokens.max()) >= vocab_size:
+                raise ValueError(f"it has tokens that a vocabulary of {vocab_size:,} has not")
+    if digest.hexdigest() != sha256:
+        raise ValueError("its checksum does not match")
 
 
 def _damaged(folder: Path, why: str) -> str:

@@ -8,21 +8,21 @@ made anew. Whose the folder is, and how long it stays, is left to `scratch.py`.
 
 import hashlib
 import json
-import stat
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from charnn._version import __version__
+from charnn.corpus.plain import open_plain, read_plain
 from charnn.corpus.scratch import UNFINISHED
 from charnn.corpus.split import PARTS
-from charnn.corpus.stream import TOKENS, checksum_of, read_checked
+from charnn.corpus.stream import MOST_BYTES, TOKENS, checksum_of, read_checked
 from charnn.corpus.tokenizers import Tokenizer, load_tokenizer
 from charnn.errors import CharnnError
 
 _BLOCK_BYTES: Final = 1 << 22
-_MOST_BYTES: Final = 1 << 16
 
 Read = Callable[[int, int], None]
 """Told how many bytes of how many have been looked at."""
@@ -85,11 +85,11 @@ def load_mark(
         None if there is nothing that can be gone on with: another stream, or not what was written.
     """
     try:
-        said = read_checked(_plain(folder / UNFINISHED, _MOST_BYTES).decode())
+        said = read_checked(read_plain(folder / UNFINISHED, MOST_BYTES).decode())
         mark = Mark(said["chunks"], said["length"], said["sha256"], said["counts"])
         if (said["charnn"], said["key"]) != (__version__, key) or not _makes_sense(mark):
             return None
-        tokenizer = load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder, read_plain)
         tokens = sum(tokens for tokens, _, _ in mark.counts.values())
         if tokenizer.fingerprint != said["tokenizer"]:
             return None
@@ -118,9 +118,9 @@ def _digest(path: Path, length: int, read: Read | None) -> Any:
         ValueError: it is no plain file, or is shorter.
     """
     digest, left = hashlib.sha256(), length
-    with path.open("rb", buffering=0) as file:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size < length:
+    with open_plain(path) as file:
+        status = os.fstat(file.fileno())
+        if status.st_nlink != 1 or status.st_size < length:
             raise ValueError("no file of tokens")
         while left and (block := file.read(min(left, _BLOCK_BYTES))):
             digest.update(block)
@@ -128,10 +128,3 @@ def _digest(path: Path, length: int, read: Read | None) -> Any:
             if read:
                 read(length - left, length)
     return digest
-
-
-def _plain(path: Path, most: int) -> bytes:
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-        raise ValueError("no such file")
-    return path.read_bytes()

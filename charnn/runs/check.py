@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charnn.errors import CharnnError, RunDamagedError
-from charnn.model.shapes import ModelShape
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.runs.checkpoints import most_bytes
 from charnn.runs.documents import decode_json
 from charnn.runs.files import (
     Part,
@@ -41,6 +42,7 @@ from charnn.runs.layout import (
     SLOTS,
     SUBWORD,
     TOKENIZER,
+    TRAINER,
     WEIGHTS,
     belongs,
     is_leftover,
@@ -90,9 +92,22 @@ def check_run(run: Run) -> Iterator[Finding]:
         for folder in (slot, slot + PREVIOUS):
             if is_there(run.path / folder) or _has_members(run.path, folder):
                 yield from _check_folder(run.path / folder, slot, shape, manifests)
+    if not is_there(run.path / PLAN):
+        yield from _missing_plan(run.path, manifests)
     yield from _check_run_files(run.path, manifests)
     yield from _check_journals(run.path, manifests)
     yield from _check_rest(run)
+
+
+def _missing_plan(run: Path, manifests: Mapping[str, Manifest]) -> Iterator[Finding]:
+    """A plan that must have been there, for training has come further than to making it."""
+    manifest = manifests.get("last")
+    if manifest is None or not manifest.step or TRAINER not in manifest.files:
+        return
+    path = run / "last" / TRAINER
+    said = _quietly(lambda: decode_json(read_file(path, memory_limit()), str(path)))
+    if said is None or said.get("plan", ()) is not None:  # null: it was not fixed then
+        yield Finding(PLAN, f"{run / PLAN} is missing")
 
 
 def _found(name: str, look: Callable[[], Any], note: str = "") -> Finding:
@@ -168,7 +183,9 @@ def _content_check(
         if path.suffix not in (".safetensors", ".json"):
             measure_file(path, expected)
             return
-        data = read_file(path, memory_limit(), expected)
+        parameters = None if shape is None else parameter_count(shape)
+        most = min(memory_limit(), most_bytes(path.name, parameters))
+        data = read_file(path, most, expected)
         if path.suffix == ".json":
             decode_json(data, str(path))
         elif path.name == WEIGHTS and shape is not None:

@@ -12,19 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.errors import RunDamagedError, RunNotFoundError
-from charnn.model.shapes import ModelShape
-from charnn.runs.documents import decode_json
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
+from charnn.runs.documents import MAX_DOCUMENT_BYTES, decode_json, read_sealed
 from charnn.runs.files import (
+    MAX_FILE_BYTES,
     identity,
     measure_file,
     memory_limit,
     read_aligned,
     read_file,
 )
-from charnn.runs.layout import BOUND_FILES, PREVIOUS, WEIGHTS, Slot, check_slot
+from charnn.runs.layout import (
+    BOUND_FILES,
+    CONFIG,
+    GRADIENTS,
+    PREVIOUS,
+    WEIGHTS,
+    Slot,
+    check_slot,
+)
 from charnn.runs.manifest import Manifest, read_manifest
 from charnn.runs.storage import Buffer
 from charnn.runs.tensors import (
+    MAX_HEADER_BYTES,
     Array,
     decode_header,
     decode_tensors,
@@ -34,7 +45,11 @@ from charnn.text.shell import quoted
 
 Result = TypeVar("Result")
 
+MAX_RUN_DOCUMENT_BYTES = 1 << 23  # tokenizer.json is the longest
+MAX_RUN_FILE_BYTES = 1 << 30  # n-grams of 2 million tokens take a quarter of that
 _ATTEMPTS = 5
+_BYTES_OF_A_PARAMETER = 32  # weights, average, moments and gradients together take 20
+_BYTES_BESIDES = 1 << 30  # what is carried from window to window, for thousands of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +99,24 @@ class Checkpoint:
         """
         return decode_weights(self.content(WEIGHTS), shape, str(self.folder / WEIGHTS))
 
+    def gradient_roots(self, shape: ModelShape) -> dict[str, NDArray[np.float32]]:
+        """How large each weight's gradient was in training, if the file fits the network.
+
+        Returns:
+            Root mean squares, named and shaped as the weights; not all of them zero.
+
+        Raises:
+            RunDamagedError: they are of another network, or none.
+        """
+        where = str(self.folder / GRADIENTS)
+        roots = decode_weights(self.content(GRADIENTS), shape, where)
+        for name, array in roots.items():
+            if array.min() < 0:
+                raise RunDamagedError(f"{where}: weight {name} holds roots that are below zero")
+        if not any(array.any() for array in roots.values()):
+            raise RunDamagedError(f"{where} says that nothing was ever learned")
+        return roots
+
     def run_file(self, name: str) -> bytearray:
         """A file of the run's own folder, proved to be the one this checkpoint was made with.
 
@@ -93,7 +126,8 @@ class Checkpoint:
         path = self.folder.parent / name
         if name not in self.manifest.run_files:
             raise RunDamagedError(f"{self.folder} was made without {name}: it cannot be used")
-        return read_file(path, memory_limit(), self.manifest.run_files[name])
+        most = MAX_RUN_DOCUMENT_BYTES if name.endswith(".json") else MAX_RUN_FILE_BYTES
+        return read_file(path, min(memory_limit(), most), self.manifest.run_files[name])
 
     def content(self, name: str) -> Buffer:
         """The bytes of a file, as they are on disk.
@@ -106,13 +140,19 @@ class Checkpoint:
         return self._contents[name]
 
 
-def open_checkpoint(run: Path, slot: Slot, names: Collection[str] | None = None) -> Checkpoint:
+def open_checkpoint(
+    run: Path,
+    slot: Slot,
+    names: Collection[str] | None = None,
+    fits: Callable[[int], bool] | None = None,
+) -> Checkpoint:
     """The newest good checkpoint of a slot, its files read into memory.
 
     Args:
         run: the run's folder.
         slot: "best" or "last".
         names: the files that are wanted; only they are read and need be whole. All if None.
+        fits: whether one of this step is wanted at all; any is if None.
 
     Raises:
         RunNotFoundError: none was saved yet.
@@ -120,7 +160,7 @@ def open_checkpoint(run: Path, slot: Slot, names: Collection[str] | None = None)
             or tokenizer is not the one they were made with.
         RunError: it is of a version that this charnn does not read.
     """
-    checkpoint, note = find_good(run, slot, lambda folder: _open(folder, slot, names))
+    checkpoint, note = find_good(run, slot, lambda folder: _open(folder, slot, names, fits))
     return replace(checkpoint, note=note)
 
 
@@ -135,15 +175,22 @@ def open_manifest(run: Path, slot: Slot) -> Manifest:
     return find_good(run, slot, lambda folder: read_manifest(folder, slot))[0]
 
 
-def _open(folder: Path, slot: Slot, names: Collection[str] | None) -> Checkpoint:
+def _open(
+    folder: Path, slot: Slot, names: Collection[str] | None, fits: Callable[[int], bool] | None
+) -> Checkpoint:
     manifest = read_manifest(folder, slot)
-    limit = memory_limit()
+    if fits is not None and not fits(manifest.step):
+        raise RunDamagedError(f"{folder} is of step {manifest.step:,}, which is not the one wanted")
+    wanted = list(manifest.files if names is None else names)
+    parameters = _parameters(folder.parent) if wanted else 0
+    limit = min(memory_limit(), _BYTES_OF_A_PARAMETER * parameters + _BYTES_BESIDES)
     contents: dict[str, Buffer] = {}
-    for name in manifest.files if names is None else names:
+    for name in wanted:
         if name not in manifest.files:
             raise RunDamagedError(f"{folder} has no {name}")
         read = read_aligned if name.endswith(".safetensors") else read_file
-        contents[name] = read(folder / name, limit, manifest.files[name])
+        most = min(limit, most_bytes(name, parameters))
+        contents[name] = read(folder / name, most, manifest.files[name])
         limit -= len(contents[name])
         if name.endswith(".safetensors"):
             decode_header(contents[name], str(folder / name))
@@ -151,6 +198,28 @@ def _open(folder: Path, slot: Slot, names: Collection[str] | None) -> Checkpoint
         if name in manifest.run_files:
             measure_file(folder.parent / name, manifest.run_files[name])
     return Checkpoint(folder, manifest, None, contents)
+
+
+def most_bytes(name: str, parameters: int | None) -> int:
+    """How long a file of a checkpoint may be, before anything of it is read.
+
+    Args:
+        name: of the file.
+        parameters: how many numbers the network has; None if that is not known.
+    """
+    if name.endswith(".json"):
+        return MAX_DOCUMENT_BYTES
+    if name in (WEIGHTS, GRADIENTS) and parameters is not None:
+        return 4 * parameters + 8 + MAX_HEADER_BYTES
+    return MAX_FILE_BYTES
+
+
+def _parameters(run: Path) -> int:
+    """How many numbers the network of a run has, as its config.json declares it."""
+    path = run / CONFIG
+    return parameter_count(
+        RunConfig.from_json(read_sealed(path, MAX_CONFIG_BYTES), str(path)).model
+    )
 
 
 def find_good(run: Path, slot: Slot, read: Callable[[Path], Result]) -> tuple[Result, str | None]:

@@ -21,6 +21,7 @@ from charnn.runs.storage import Buffer, Checksum, replace_file
 FORMAT = 1
 MAX_DOCUMENT_BYTES = 1 << 22  # parsed it may take a hundred times as much
 MAX_DEPTH = 32
+MAX_INT = 1 << 64  # exclusive; a seed has 64 bits, and no float holds what has thousands of digits
 
 _NO_CHECKSUM = "0" * 64
 _TOO_DEEP = "it is nested too deeply"
@@ -55,7 +56,7 @@ def decode_json(data: Buffer, where: str) -> dict[str, Any]:
 
     Raises:
         RunDamagedError: not UTF-8, no JSON object, nested deeper than MAX_DEPTH, a key given
-            twice, or a number that is not finite.
+            twice, or a number that is not finite or has more than 64 bits.
     """
     try:
         value = json.loads(
@@ -85,7 +86,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_nesting(value: object) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        if any(isinstance(item, float) and not math.isfinite(item) for item in level):
+        if any(_is_too_large(item) for item in level):
             raise ValueError("a number is too large")
         lists = [item for item in level if isinstance(item, list)]
         objects = [item.values() for item in level if isinstance(item, dict)]
@@ -93,6 +94,12 @@ def _check_nesting(value: object) -> None:
         if not level:
             return
     raise ValueError(_TOO_DEEP)
+
+
+def _is_too_large(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, int) and abs(value) >= MAX_INT
 
 
 def read_json(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> dict[str, Any]:

@@ -258,8 +258,12 @@ def _check_length(path: Path, length: int, limit: int, expected: Checksum | None
 
 def memory_limit() -> int:
     """The most bytes to read at once: half of what the machine has, if it tells."""
+    return min(MAX_FILE_BYTES, machine_memory() // 2)
+
+
+def machine_memory() -> int:
+    """Bytes of memory that the machine has; as if it had much where it does not tell."""
     try:
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return MAX_FILE_BYTES
-    return min(MAX_FILE_BYTES, machine // 2)
+        return 2 * MAX_FILE_BYTES

@@ -5,11 +5,13 @@ Asking a person first is left to the command.
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from charnn.corpus.scratch import is_needed
 from charnn.errors import RunError, RunLockedError
 from charnn.runs.layout import NEW, OLD, belongs, is_leftover
 from charnn.runs.lock import holder, lock_run
@@ -107,27 +109,56 @@ def find_waste(checkpoints: Path, now: float | None = None) -> list[Waste]:
         now: seconds since 1970; what is younger than an hour stays.
 
     Raises:
-        RunError: the configuration of a run cannot be read, so that nobody knows what it uses.
+        RunError: the configuration of a run cannot be read, so that nobody knows what it uses; or
+            the system refused.
     """
     moment = time.time() if now is None else now
-    runs = [path for path in _items(checkpoints) if not path.name.startswith(".")]
-    found = list(_leftovers(checkpoints, moment))
-    for path in runs:
-        if (path / "config.json").is_file() and holder(path) is None:
-            found += _leftovers(path, moment)
-    found += _streams(checkpoints / STREAMS, _streams_used(runs), moment)
+    with _looking_into(checkpoints):
+        runs = [path for path in _items(checkpoints) if not path.name.startswith(".")]
+        found = list(_leftovers(checkpoints, moment))
+        for path in runs:
+            if (path / "config.json").is_file() and holder(path) is None:
+                found += _leftovers(path, moment)
+        found += _streams(checkpoints / STREAMS, _streams_used(runs), moment)
     return found
 
 
-def remove_waste(waste: Iterable[Waste]) -> None:
-    """Remove what was found.
+def remove_waste(
+    checkpoints: Path, waste: Iterable[Waste], now: float | None = None
+) -> list[Waste]:
+    """Remove what was found, as far as it still can go; what was removed comes out.
+
+    Args:
+        checkpoints: the folder of runs.
+        waste: what `find_waste` found; while a person was asked some of it may have come to use.
+        now: seconds since 1970.
 
     Raises:
         RunError: the system refused.
     """
-    for item in waste:
+    still = {item.path for item in find_waste(checkpoints, now)}
+    going = [item for item in waste if item.path in still]
+    for item in going:
         with writing(str(item.path)):
             remove(item.path)
+    return going
+
+
+@contextlib.contextmanager
+def _looking_into(folder: Path) -> Iterator[None]:
+    """Turn an error of the system inside the block into one for people.
+
+    Raises:
+        RunError: something cannot be looked into.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise RunError(
+            f"{where} cannot be looked into ({error.strerror}), so nothing is removed: move it out "
+            f"of {folder}, or check its permissions"
+        ) from error
 
 
 def size_of(path: Path) -> int:
@@ -135,9 +166,16 @@ def size_of(path: Path) -> int:
     if path.is_symlink():
         return 0
     if not path.is_dir():
-        return path.stat().st_size
+        return _size(path)
     files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return sum(file.lstat().st_size for file in files if not file.is_symlink())
+    return sum(_size(file) for file in files)
+
+
+def _size(file: Path) -> int:
+    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+        status = file.lstat()
+        return 0 if stat.S_ISLNK(status.st_mode) else status.st_size
+    return 0
 
 
 def _leftovers(folder: Path, now: float) -> Iterator[Waste]:
@@ -173,7 +211,7 @@ def _streams(folder: Path, used: set[str], now: float) -> Iterator[Waste]:
             continue
         if STREAM_KEY.fullmatch(path.name):
             yield Waste(path, size_of(path), "tokens no run uses")
-        elif path.name.startswith("."):
+        elif path.name.startswith(".") and not is_needed(path, now):
             yield Waste(path, size_of(path), "tokens half written when a process died")
 
 
@@ -184,8 +222,10 @@ def _items(folder: Path) -> list[Path]:
 
 
 def _age(path: Path, now: float) -> float:
-    """Seconds since the item, or anything right in it, was written to."""
-    times = [path.lstat().st_mtime]
-    if path.is_dir() and not path.is_symlink():
-        times += [item.lstat().st_mtime for item in path.iterdir()]
-    return now - max(times)
+    """Seconds since the item, or anything right in it, was written to; what is gone is young."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        times = [path.lstat().st_mtime]
+        if path.is_dir() and not path.is_symlink():
+            times += [item.lstat().st_mtime for item in path.iterdir()]
+        return now - max(times)
+    return 0.0

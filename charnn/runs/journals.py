@@ -85,7 +85,7 @@ class Journal:
         note: what was wrong with the prefix; None if it is as it was.
 
     Raises:
-        RunDamagedError: it is no plain file.
+        RunDamagedError: it is no plain file, or has a line that is too long.
         RunError: the system refused.
     """
 
@@ -96,9 +96,9 @@ class Journal:
                 path.touch(exist_ok=False)
             self._file = open_plain(path, os.O_RDWR | os.O_APPEND)
             try:
-                self._digest, self._length = _measure_lines(self._file, prefix.length)
+                self._digest, self._length = _measure_lines(self._file, prefix.length, path)
                 os.ftruncate(self._file, self._length)
-            except OSError:
+            except (OSError, RunError):
                 os.close(self._file)
                 raise
         self._torn = False
@@ -145,17 +145,30 @@ class Journal:
                 os.close(descriptor)
 
 
-def _measure_lines(descriptor: int, limit: int) -> tuple["hashlib._Hash", int]:
-    """Digest and length of the whole lines among the first `limit` bytes."""
-    digest, length, rest = hashlib.sha256(), 0, b""
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while block := os.read(descriptor, min(BLOCK_BYTES, limit - length - len(rest))):
-        lines, newline, rest_of_block = block.rpartition(b"\n")
-        whole = rest + lines + newline if newline else b""
-        rest = rest_of_block if newline else rest + block
-        digest.update(whole)
-        length += len(whole)
+def _measure_lines(file: int, limit: int, path: Path) -> tuple["hashlib._Hash", int]:
+    """Digest and length of the whole lines among the first `limit` bytes.
+
+    Raises:
+        RunDamagedError: a line is longer than any that is written.
+    """
+    digest, length, left, rest = hashlib.sha256(), 0, limit, b""  # rest: of a line without an end
+    os.lseek(file, 0, os.SEEK_SET)
+    while block := os.read(file, min(BLOCK_BYTES, left)):
+        left -= len(block)
+        end = block.rfind(b"\n") + 1
+        if end:
+            digest.update(rest)
+            digest.update(block[:end])
+            length += len(rest) + end
+            rest = b""
+        rest += block[end:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise _too_long(path)
     return digest, length
+
+
+def _too_long(path: Path) -> RunDamagedError:
+    return RunDamagedError(f"{path} has a line of more than {MAX_LINE_BYTES:,} bytes")
 
 
 class Journals:
@@ -291,7 +304,7 @@ def read_journal(path: Path, start: int = 0) -> Iterator[Line]:
             where, end = f"{path} at byte {end:,}", end + len(line)
             yield Line(decode_line(line, where), end)
     if len(line) == MAX_LINE_BYTES:
-        raise RunDamagedError(f"{path} has a line of more than {MAX_LINE_BYTES:,} bytes")
+        raise _too_long(path)
 
 
 def _open_lines(path: Path) -> BinaryIO:

@@ -27,6 +27,7 @@ Slot = Literal["best", "last"]
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
+TRAINER = "trainer.json"  # the scalar part of what going on needs
 GRADIENTS = "gradients.safetensors"  # root mean squares in training: what adapting goes by
 
 LOCK = ".lock"

@@ -79,9 +79,54 @@ class Holder:
         return f"process {self.pid} on {self.host} (since {self.since})"
 
 
+class RunLock:
+    """The lock that this process has on a run, and the folder it was taken in.
+
+    Args:
+        run: the run's folder.
+        descriptor: of the locked file.
+    """
+
+    def __init__(self, run: Path, descriptor: int) -> None:
+        self._run = run
+        self._locked = _identity(os.fstat(descriptor))
+        self._folder = _identity(run.stat())
+
+    def check(self) -> None:
+        """Refuse a folder that somebody has put in the place of the one that is locked.
+
+        A folder that is gone is left to who writes into it.
+
+        Raises:
+            RunError: the run of that name is another one now.
+        """
+        try:
+            if _identity((self._run / LOCK).lstat()) == self._locked:
+                return
+        except OSError:
+            if not _is_other(self._run, self._folder):
+                return
+        raise RunError(
+            f"{self._run} is another run's folder now: move that one away, and put the folder "
+            "that was there back"
+        )
+
+
+def _is_other(folder: Path, identity: tuple[int, int]) -> bool:
+    """Whether a folder is there, and is not the one that was meant."""
+    try:
+        return _identity(folder.stat()) != identity
+    except OSError:
+        return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
 @contextlib.contextmanager
-def lock_run(run: Path) -> Iterator[None]:
-    """Have the run alone while the block lasts.
+def lock_run(run: Path) -> Iterator[RunLock]:
+    """Have the run alone while the block lasts; what has it comes out.
 
     Args:
         run: the run's folder.
@@ -103,7 +148,9 @@ def lock_run(run: Path) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # on a full disk the lock holds without its text
             _say_who(descriptor)
-        yield
+        with writing(str(path)):
+            lock = RunLock(run, descriptor)
+        yield lock
     finally:
         if os.getpid() == owner:  # a forked child has the descriptor, but not the run
             with contextlib.suppress(OSError):

@@ -3,7 +3,7 @@
 from charnn.errors import RunDamagedError
 from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.ngram import Ngram
-from charnn.runs.checkpoints import Checkpoint
+from charnn.runs.checkpoints import MAX_RUN_FILE_BYTES, Checkpoint
 from charnn.runs.files import memory_limit, read_file
 from charnn.runs.run import Run
 from charnn.runs.storage import Buffer
@@ -32,7 +32,7 @@ def read_ngram(run: Run, checkpoint: Checkpoint | None = None) -> Ngram | None:
     if checkpoint is not None:
         data = checkpoint.run_file(NGRAM)
     else:
-        data = read_file(run.path / NGRAM, memory_limit())
+        data = read_file(run.path / NGRAM, min(memory_limit(), MAX_RUN_FILE_BYTES))
     return Ngram.from_arrays(decode_tensors(data, where), config.model.vocab_size, where)
 
 

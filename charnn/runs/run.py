@@ -188,11 +188,38 @@ def create_run(
                 write_file(new / file, encode_tensors(arrays))
             _move(new, path)
             flush_folder(checkpoints)
-        except Exception:
+        except BaseException:  # also a signal's
             with contextlib.suppress(OSError):
                 remove(new)
             raise
     return Run(path)
+
+
+def create_next_run(
+    checkpoints: Path,
+    stem: str,
+    config: RunConfig,
+    tokenizer: Tokenizer | None = None,
+    tensors: Mapping[str, Mapping[str, NDArray[Any]]] = MappingProxyType({}),
+) -> Run:
+    """Make the folder of a new run under the first of stem, stem-2, stem-3, ... that is free.
+
+    Where other processes take one after another, that is the first that is left.
+
+    Args:
+        checkpoints: as of `create_run`.
+        stem: what the run should be called.
+        config: as of `create_run`.
+        tokenizer: as of `create_run`.
+        tensors: as of `create_run`.
+
+    Raises:
+        RunError: the system refused.
+    """
+    while True:
+        with contextlib.suppress(RunExistsError):
+            name = next_free_name(checkpoints, stem)
+            return create_run(checkpoints, name, config, tokenizer, tensors)
 
 
 def _move(new: Path, path: Path) -> None:

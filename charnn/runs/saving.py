@@ -7,6 +7,7 @@ A slot ("best" or "last") is a folder beside its predecessor:
     last.prev/  the one before, taken when last/ is missing or damaged
 
 At every instant one of the last two is whole. Only the process that holds the run's lock saves.
+A predecessor that somebody still needs stays until nobody does: then last/ is the one that goes.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charnn.errors import OptionError, RunDamagedError
+from charnn.errors import OptionError, RunDamagedError, RunError
 from charnn.runs.documents import encode_json, seal
 from charnn.runs.files import measure_file
 from charnn.runs.layout import (
@@ -79,6 +80,7 @@ def save_checkpoint(
     journals: Mapping[str, Checksum],
     known: Looks | None = None,
     watch: Callable[[], None] | None = None,
+    needed: int | None = None,
 ) -> Manifest:
     """Save a checkpoint; when this returns it is on the disk, when it fails the one before is.
 
@@ -96,6 +98,8 @@ def save_checkpoint(
         journals: what `Journals.marks` said when the state was taken.
         known: what `looks_of` said of the slot's folder when the caller had saved it.
         watch: called before every few megabytes; what it raises breaks the saving off.
+        needed: the step of the checkpoint that should be the one before, if it is there: the
+            training may have to go on from a state that knows of no other one.
 
     Raises:
         RunError: the system refused; what was saved before is still there.
@@ -114,10 +118,12 @@ def save_checkpoint(
         remove(new)
         remove(run / (slot + OLD))
         keep = (known is not None and looks_of(folder) == known) or is_whole(folder, slot)
+        keep = keep and not _is_kept(run, slot, needed)
         try:
             for name in journals:
                 flush_file(run / name)
             manifest = _write(new, manifest, files, watch or _nothing)
+            (watch or _nothing)()
             _rotate(folder, keep)
         except Exception:
             with contextlib.suppress(OSError):
@@ -142,6 +148,20 @@ def looks_of(folder: Path) -> Looks | None:
         (name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         for name, status in seen
     )
+
+
+def _is_kept(run: Path, slot: Slot, step: int | None) -> bool:
+    """Whether the predecessor in a slot alone is of a step, and whole."""
+    if step is None or _step_of(run / slot, slot) == step:
+        return False
+    previous = run / (slot + PREVIOUS)
+    return _step_of(previous, slot) == step and is_whole(previous, slot)
+
+
+def _step_of(folder: Path, slot: Slot) -> int | None:
+    with contextlib.suppress(RunError):
+        return read_manifest(folder, slot).step
+    return None
 
 
 def _nothing() -> None:

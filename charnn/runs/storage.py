@@ -104,13 +104,18 @@ def write_all(descriptor: int, data: Buffer) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def replace_file(path: Path, data: bytes) -> Checksum:
+def replace_file(path: Path, data: bytes, *, by_many: bool = False) -> Checksum:
     """Write a file so that a reader, or a crash, finds the old bytes or the new, never a mixture.
+
+    Args:
+        path: where.
+        data: all of it.
+        by_many: whether other processes may be writing it too, for nobody has the folder locked.
 
     Raises:
         RunError: the system refused; the old file is untouched.
     """
-    new = path.with_name(path.name + NEW)
+    new = path.with_name(f"{path.name}.{os.getpid()}{NEW}" if by_many else path.name + NEW)
     with writing(str(path)):
         try:
             remove(new)

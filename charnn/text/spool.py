@@ -1,5 +1,6 @@
 """Temporary copies of stdin and pipes, which can be read only once but are needed more often."""
 
+import contextlib
 import os
 import select
 import sys
@@ -15,9 +16,40 @@ from charnn.text.encodings import HEAD_BYTES, refuse_binary
 from charnn.text.files import STDIN, TextFile, unreadable
 
 _BLOCK_BYTES: Final = 1 << 20
+_OPEN_FILES: Final = "/proc/self/fd"  # of Linux: opening one of these begins at its beginning
 _PATIENCE: Final = 0.2  # seconds; a signal that comes just before a read blocks waits so long
 
 Progress = Callable[[int, int | None], None]
+
+
+class Copy:
+    """A temporary file; where the system can open it again without a name it never has one.
+
+    So nothing is left of it when the process is killed. Elsewhere it has one until it is removed.
+
+    Attributes:
+        path: where to read it, as often as wanted.
+
+    Raises:
+        OSError: the system refused.
+    """
+
+    def __init__(self) -> None:
+        handle, name = tempfile.mkstemp(prefix="charnn-", suffix=".txt")
+        self.path, self._named = Path(name), True
+        self.file = os.fdopen(handle, "wb")
+        nameless = Path(_OPEN_FILES, str(handle))
+        if nameless.exists():
+            self.path.unlink()
+            self.path, self._named = nameless, False
+
+    def remove(self) -> None:
+        """Remove it; may be called again."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if self._named:
+            self.path.unlink(missing_ok=True)
+            self._named = False
 
 
 class Copies:
@@ -25,9 +57,9 @@ class Copies:
 
     def __init__(self, stdin: BinaryIO | None) -> None:
         self._stdin = stdin
-        self._paths: dict[TextFile, Path] = {}
+        self._copies: dict[TextFile, Copy] = {}
         # Not __del__: a finalizer also runs when the program ends by an exception.
-        self._remove = weakref.finalize(self, _remove, self._paths)
+        self._remove = weakref.finalize(self, _remove, self._copies)
 
     @property
     def closed(self) -> bool:
@@ -50,13 +82,14 @@ class Copies:
             TextError: one of them is no text, or the copy cannot be written.
         """
         for file in files:
-            if file.reads_once and file not in self._paths:
+            if file.reads_once and file not in self._copies:
                 with self._open(file) as stream:
-                    self._paths[file] = spool(stream, file.shown, encoding, progress)
+                    self._copies[file] = spool(stream, file.shown, encoding, progress)
 
     def path(self, file: TextFile) -> Path:
         """Where to read a file, as often as wanted."""
-        return self._paths.get(file, file.path)
+        copy = self._copies.get(file)
+        return file.path if copy is None else copy.path
 
     def size(self, file: TextFile) -> int:
         """How many bytes there are to read in a file that is in its place or copied."""
@@ -74,8 +107,8 @@ class Copies:
         return nullcontext(stdin)
 
 
-def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None = None) -> Path:
-    """Copy a stream to a temporary file; its path comes out.
+def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None = None) -> Copy:
+    """Copy a stream to a temporary file, which comes out.
 
     Args:
         stream: read to its end.
@@ -95,22 +128,21 @@ def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None
         ) from None
 
 
-def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None) -> Path:
+def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None) -> Copy:
     """The copy, whole; if anything goes wrong, there is none."""
-    handle, name = tempfile.mkstemp(prefix="charnn-", suffix=".txt")
-    path = Path(name)
+    copy = Copy()
     try:
-        with os.fdopen(handle, "wb") as copy:
-            while block := _read(stream):
-                if copy.tell() == 0:  # an endless /dev/zero must not fill the disk
-                    refuse_binary(shown, block[:HEAD_BYTES], encoding)
-                copy.write(block)
-                if progress:
-                    progress(copy.tell(), None)
+        while block := _read(stream):
+            if copy.file.tell() == 0:  # an endless /dev/zero must not fill the disk
+                refuse_binary(shown, block[:HEAD_BYTES], encoding)
+            copy.file.write(block)
+            if progress:
+                progress(copy.file.tell(), None)
+        copy.file.flush()
     except BaseException:
-        path.unlink(missing_ok=True)
+        copy.remove()
         raise
-    return path
+    return copy
 
 
 def _read(stream: BinaryIO) -> bytes:
@@ -134,7 +166,7 @@ def _descriptor(stream: BinaryIO) -> int | None:
         return None
 
 
-def _remove(paths: dict[TextFile, Path]) -> None:
-    for path in paths.values():
-        path.unlink(missing_ok=True)
-    paths.clear()
+def _remove(copies: dict[TextFile, Copy]) -> None:
+    for copy in copies.values():
+        copy.remove()
+    copies.clear()

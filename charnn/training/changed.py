@@ -27,6 +27,17 @@ def looks_of(paths: Sequence[str]) -> str | None:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
+def reading_once(paths: Sequence[str]) -> str | None:
+    """The first file behind paths that can be read only once, and perhaps never to an end.
+
+    Raises:
+        TextError: one of them is not there.
+    """
+    return next(
+        (file.shown for file in find_files(list(paths), _SUFFIXES) if file.reads_once), None
+    )
+
+
 def notice_change(
     run: Run,
     config: RunConfig,
@@ -55,7 +66,7 @@ def notice_change(
                 "on with the tokens that are kept of it, or start a new run on the other text"
             )
         return None
-    paths = [str(path) for path in corpus.get("paths", ())]
+    paths = [str(path) for path in corpus.get("paths") or ()]
     if not paths or "-" in paths:
         return None
     kept = "going on with the tokens that are kept of it"
@@ -69,9 +80,11 @@ def notice_change(
         return f"the text of this run cannot be read any more ({reason}): {kept}"
     if survey.sha256 == corpus.get("sha256"):
         return None
+    before = corpus.get("characters")
+    was = f"from {before:,} to" if before is not None else "it has now"
     return (
-        f"the text has changed since this run was begun, from {corpus.get('characters'):,} to "
-        f"{survey.characters:,} characters: {kept} as it was; to learn the new one start a new run"
+        f"the text has changed since this run was begun, {was} {survey.characters:,} characters: "
+        f"{kept} as it was; to learn the new one start a new run"
     )
 
 

@@ -5,11 +5,14 @@ follows from it is here, and follows from the step, the text and the options alo
 was stopped in between does the same.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 from charnn.errors import TrainingError
 from charnn.records import Record
+from charnn.text.shell import quoted
 from charnn.training.state import TrainerState
 from charnn.training.task import Keeper, Task
 from charnn.training.telling import Teller
@@ -37,6 +40,38 @@ class NoMemoryError(TrainingError):
     def __init__(self, message: str, *, early: bool) -> None:
         super().__init__(message)
         self.early = early
+
+
+def too_many_rows(rows: int, seq_len: int) -> NoMemoryError:
+    """The error of a training that does not fit from its beginning on."""
+    return NoMemoryError(
+        f"there is not enough memory for {rows} rows of {seq_len} tokens: make the network or the "
+        "text's windows smaller with --hidden or --seq-len",
+        early=True,
+    )
+
+
+def memory_ran_out(path: str, step: int, rows: int) -> NoMemoryError:
+    """The error of a training that has something to go on from."""
+    name = quoted(Path(path).name)
+    return NoMemoryError(
+        f"memory ran out at step {step:,}, the newest checkpoint is kept: close other programs and "
+        f"go on with 'charnn train --resume {name}', or begin a new run from it with --init-from "
+        f"{name} and a --batch-size below {rows}",
+        early=False,
+    )
+
+
+@contextlib.contextmanager
+def noticing_no_memory(error: Callable[[], NoMemoryError]) -> Iterator[None]:
+    """Raise the error that this makes where memory runs out inside the block."""
+    try:
+        yield
+        return
+    except (RuntimeError, MemoryError) as found:
+        if not is_out_of_memory(found):
+            raise
+    raise error()
 
 
 class Faults:
@@ -115,9 +150,12 @@ class Faults:
         progress = self._state.progress
         rate = self._task.recipe.learning_rate * progress.rate_share(progress.step)
         self._drain()  # the sums begin anew
-        self._state.begin_again(self._keeper.load_best())
+        weights, step = self._keeper.load_best(progress)
+        self._state.begin_again(weights)
         progress.note_restored()
-        where = "" if progress.best_step is None else f" of step {progress.best_step:,}"
+        where = "" if progress.best_step is None else f" of step {step:,}"
+        if progress.best_step not in (None, step):
+            where += f" (those of step {progress.best_step:,} are gone)"
         yield self._teller.event(
             "warning",
             f"{reason}: back to the best weights{where}; the learning rate is "

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from charnn.corpus.batches import Batches
 from charnn.training.device import Device
+from charnn.training.faults import is_out_of_memory
 
 RESIDENT_BYTES = 2 << 30
 """A training part up to this size is kept on the GPU as a whole."""
@@ -15,7 +16,8 @@ class Feed:
     """Hands out the window of a step as (inputs, targets, starts_epoch), each (seq_len, batch).
 
     On a GPU the whole part lies in its memory, so that a step copies nothing and waits for
-    nothing; on a CPU, and for a part too large for that, each window is read from the stream.
+    nothing; on a CPU, and for a part too large for that or for what is free, each window is read
+    from the stream.
     """
 
     def __init__(self, batches: Batches, device: Device) -> None:
@@ -23,7 +25,7 @@ class Feed:
         self._device = device.torch_device
         self._rows: Tensor | None = None
         if device.kind == "cuda" and 4 * len(batches.tokens) <= RESIDENT_BYTES:
-            self._rows = self._upload()
+            self._rows = self._upload_if_it_fits()
 
     def window(self, step: int) -> tuple[Tensor, Tensor, bool]:
         """The window of step number `step`: int64 or int32 tensors on the device."""
@@ -34,6 +36,14 @@ class Feed:
         start = index * self._batches.seq_len
         stop = min(start + self._batches.seq_len, self._batches.row_length)
         return self._rows[start:stop], self._rows[start + 1 : stop + 1].long(), index == 0
+
+    def _upload_if_it_fits(self) -> Tensor | None:
+        try:
+            return self._upload()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        return None
 
     def _upload(self) -> Tensor:
         """All rows, time first, each with the token before it: (row_length + 1, batch)."""

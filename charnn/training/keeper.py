@@ -6,14 +6,15 @@ and tried again with the next save.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from charnn.errors import RunDamagedError, RunError
 from charnn.model.shapes import ModelShape
 from charnn.records import Record
-from charnn.runs.checkpoints import Checkpoint
+from charnn.runs.checkpoints import Checkpoint, open_checkpoint
 from charnn.runs.journals import Journals
-from charnn.runs.layout import GRADIENTS, WEIGHTS, Slot
+from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS, Slot
 from charnn.runs.ngram_file import WEIGHT
 from charnn.runs.run import Run
 from charnn.runs.saving import Looks, bind_run_files, looks_of, save_checkpoint
@@ -24,7 +25,8 @@ from charnn.training.saver import Outcome, OvertakenError, Saver, Snapshot
 from charnn.training.state import Arrays, TrainerState
 
 TRAINER_ARRAYS = "trainer.safetensors"
-TRAINER_PROGRESS = "trainer.json"
+PLAN_KEY = "plan"
+"""In trainer.json: the plan that was followed then; null before it was fixed."""
 MOST_WAITING = 10_000
 """Records that wait for a journal that cannot be written; beyond them the oldest are lost."""
 
@@ -41,6 +43,10 @@ class RunKeeper:
         earlier_plans: those that the run has fulfilled, as JSON objects.
         hurried: whether somebody waits for the end: then the state does not change any more, and a
             checkpoint that is being written is given up for a newer one.
+        plan: the saved one that is gone on with, as plan.json has it; None before there is one.
+        check: called before anything is written; raises a RunError where that must not be.
+
+    As a context it closes itself; what ends the program is not kept waiting.
     """
 
     def __init__(
@@ -51,6 +57,8 @@ class RunKeeper:
         journals: Mapping[str, Checksum] | None = None,
         earlier_plans: Sequence[Mapping[str, Any]] = (),
         hurried: Callable[[], bool] = lambda: False,
+        plan: Mapping[str, Any] | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._run = run
         self._shape = shape
@@ -62,10 +70,25 @@ class RunKeeper:
         self._saver = Saver(self._write)
         self._hurried = hurried
         self._looks: dict[Slot, Looks | None] = {}
+        self._check = check
         self._best: Arrays | None = None
+        self._best_step: int | None = None
+        self._needed = _best_of(resumed)  # the step of the best weights that last/ knows of
+        self._followed = plan
         self._plan: Plan | None = None  # that could not be written
         self._records: deque[Record] = deque(maxlen=MOST_WAITING)
         self._outcomes: list[Outcome] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(at_once=kind is not None and not issubclass(kind, Exception))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,6 +104,7 @@ class RunKeeper:
         """Append a record to its journal, and those that could not be before."""
         self._records.append(record)
         try:
+            self._check()
             while self._records:
                 self._journals.append(self._records[0])
                 self._records.popleft()
@@ -93,7 +117,9 @@ class RunKeeper:
         document = plan.to_json()
         if self._earlier_plans:
             document["history"] = self._earlier_plans
+        self._followed = document
         try:
+            self._check()
             self._run.write_plan(document)
             self._plan = None
         except RunError as error:
@@ -111,27 +137,39 @@ class RunKeeper:
         files = {
             WEIGHTS: state.weights(averaged=True, copy=copy),
             TRAINER_ARRAYS: state.arrays(copy=copy),
-            TRAINER_PROGRESS: state.progress.to_json(),
+            TRAINER: {**state.progress.to_json(), PLAN_KEY: self._followed},
         }
         self._save("last", files, state.progress, state.progress.best_bits_per_char)
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
         """Keep the averaged weights as the best so far; written as `save_last` does."""
-        self._best = state.weights(averaged=True)
+        self._best, self._best_step = state.weights(averaged=True), state.progress.step
         files = {WEIGHTS: self._best}
         if roots := state.gradient_roots():
             files[GRADIENTS] = roots
         self._save("best", files, state.progress, bits_per_char)
 
-    def load_best(self) -> Arrays:
-        """The weights that `save_best` kept last.
+    def load_best(self, progress: Progress) -> tuple[Arrays, int | None]:
+        """The weights that `save_best` had kept last where the progress stands, and of which step.
+
+        A process that was killed may have left better ones of a later step: they are taken only
+        where those that are meant are gone.
 
         Raises:
             RunError: there are none, or none that can be read.
         """
         if self._best is not None:
-            return self._best
-        return dict(self._run.best(WEIGHTS).weights(self._shape))
+            return self._best, self._best_step
+
+        def fits(step: int) -> bool:
+            best = progress.best_step
+            return step <= progress.step if best is None else step == best
+
+        try:
+            found = open_checkpoint(self._run.path, "best", [WEIGHTS], fits)
+        except RunDamagedError:
+            found = self._run.best(WEIGHTS)
+        return dict(found.weights(self._shape)), found.step
 
     def wait(self) -> None:
         """Wait until everything is written, or has failed."""
@@ -142,9 +180,13 @@ class RunKeeper:
         told, self._outcomes = self._outcomes, []
         return told + self._saver.outcomes()
 
-    def close(self) -> None:
-        """Close the journals; what is being written is waited for, what waits is given up."""
-        self._saver.close()
+    def close(self, *, at_once: bool = False) -> None:
+        """Close the journals; what is being written is waited for, what waits is given up.
+
+        Args:
+            at_once: give up what is being written too.
+        """
+        self._saver.close(at_once=at_once)
         try:
             self._journals.close()
         except RunError as error:  # every checkpoint has flushed what belongs to it
@@ -160,7 +202,9 @@ class RunKeeper:
         scores = {WEIGHT: progress.ngram_weight}
         if bits is not None:
             scores["bits_per_char"] = bits
-        self._saver.hand_over(Snapshot(slot, progress.step, scores, files, self._journals.marks()))
+        best = self._best_step if progress.best_step is None else progress.best_step
+        marks = self._journals.marks()
+        self._saver.hand_over(Snapshot(slot, progress.step, scores, files, marks, best))
 
     def _write(self, snapshot: Snapshot) -> None:
         """Write a checkpoint; on the thread of the saver.
@@ -171,10 +215,12 @@ class RunKeeper:
         """
 
         def watch() -> None:
-            if self._hurried() and self._saver.is_overtaken(snapshot):
+            overtaken = self._hurried() and self._saver.is_overtaken(snapshot)
+            if overtaken or self._saver.giving_up:
                 raise OvertakenError
 
         slot = snapshot.slot
+        self._check()
         save_checkpoint(
             self._run.path,
             slot,
@@ -185,8 +231,19 @@ class RunKeeper:
             journals=snapshot.journals,
             known=self._looks.pop(slot, None),
             watch=watch,
+            needed=self._needed if slot == "best" else None,
         )
+        if slot == "last":
+            self._needed = snapshot.best_step
         self._looks[slot] = looks_of(self._run.path / slot)
+
+
+def _best_of(checkpoint: Checkpoint | None) -> int | None:
+    """The step of the best weights that a checkpoint to go on from knows of."""
+    if checkpoint is None:
+        return None
+    step = checkpoint.document(TRAINER).get("best_step")
+    return step if isinstance(step, int) else None
 
 
 def restore(state: TrainerState, checkpoint: Checkpoint, shape: ModelShape) -> None:
@@ -197,7 +254,9 @@ def restore(state: TrainerState, checkpoint: Checkpoint, shape: ModelShape) -> N
     """
     arrays = checkpoint.tensors(TRAINER_ARRAYS)
     try:
-        progress = Progress.from_json(checkpoint.document(TRAINER_PROGRESS))
+        document = checkpoint.document(TRAINER)
+        document.pop(PLAN_KEY, None)
+        progress = Progress.from_json(document)
         state.load(checkpoint.weights(shape), arrays, progress)
     except RunDamagedError as error:
         raise RunDamagedError(f"{checkpoint.folder}: {error}") from None

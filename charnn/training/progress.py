@@ -1,6 +1,8 @@
 """The scalar part of a training's state: how far it is, and what it sums up on the way."""
 
 import math
+import reprlib
+import sys
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -10,6 +12,10 @@ LOWERED_BY_A_DROP = 0.9
 """What a dropped step multiplies the learning rate by, from there on."""
 REWARM_STEPS = 50
 """Steps in which the learning rate rises again after going back to the best weights."""
+
+_MOST = 1 << 53
+_SHARES = ("rate_factor", "ngram_weight", "best_ngram_weight")
+_SUMS = ("elapsed", "best_bits_per_char", "nats", "grad_norm", "seconds")
 
 
 @dataclass
@@ -112,7 +118,7 @@ class Progress:
             raise RunDamagedError(f"the saved training state is incomplete: {error}") from None
         for name, value in values.items():
             if not _is_progress(name, value):
-                raise RunDamagedError(f"the saved training state has {name} {value!r}")
+                raise RunDamagedError(f"the saved training state has {name} {reprlib.repr(value)}")
         return cls(**values)
 
 
@@ -122,8 +128,7 @@ def _is_progress(name: str, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(task, str) for task in value)
     if name in ("best_bits_per_char", "best_step", "restored_at") and value is None:
         return True
-    floats = (
-        *("elapsed", "best_bits_per_char", "rate_factor", "nats", "grad_norm", "seconds"),
-        *("ngram_weight", "best_ngram_weight"),
-    )
-    return (type(value) is int and value >= 0) or (type(value) is float and name in floats)
+    if type(value) is int:
+        return 0 <= value <= (1 if name in _SHARES else _MOST)
+    is_float = type(value) is float and name in (*_SHARES, *_SUMS)
+    return is_float and 0 <= value <= (1 if name in _SHARES else sys.float_info.max)

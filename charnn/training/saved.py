@@ -1,8 +1,9 @@
 """A run's text, tokens and options: how config.json keeps them, and how they are found again."""
 
+import contextlib
 import datetime
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from charnn.runs.streams import STREAMS, kept_stream
 from charnn.text.files import shown_path
 from charnn.text.reading import open_texts
 from charnn.text.shell import quoted
-from charnn.training.changed import looks_of
+from charnn.training.changed import looks_of, reading_once
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
+from charnn.training.saved_fields import read_options, read_precision, read_recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ def find_stream(
         borrowed = run.tokenizer()
         stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed, refuse)
     refuse(stream.text_sha256)
-    if stream.tokenizer.fingerprint != config.tokenizer["fingerprint"]:
+    made_by = (stream.tokenizer.fingerprint, stream.tokenizer.vocab_size)
+    if made_by != (config.tokenizer["fingerprint"], config.model.vocab_size):
         raise RunDamagedError(f"the tokens in {stream.folder} are not those of run {run.name}")
     return stream
 
@@ -132,17 +135,28 @@ def make_config(
     recipe: Recipe,
     device: Device,
     stream: TokenStream,
+    looks: str | None = None,
 ) -> RunConfig:
-    """What config.json says of a run that begins now."""
+    """What config.json says of a run that begins now.
+
+    Args:
+        text: which text.
+        corpus: its name.
+        options: what the user said.
+        recipe: every choice made.
+        device: where it trains.
+        stream: the text as tokens.
+        looks: what `looks_of_text` said before the text was read.
+    """
     tokenizer = stream.tokenizer
-    paths = [path if path == "-" else str(Path(path).resolve()) for path in text.paths]
+    paths = _absolute(text)
     return RunConfig(
         charnn=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         corpus={
             "name": corpus,
             "paths": paths,
-            "looks": _looks_of(paths),
+            "looks": looks,
             "encoding": text.encoding,
             "document_separator": text.document_separator,
             "sha256": stream.text_sha256,
@@ -170,14 +184,13 @@ def saved_training(config: RunConfig, run: Run) -> tuple[TrainOptions, Recipe, s
     """Options, recipe and precision a run was begun with.
 
     Raises:
-        RunDamagedError: they are not as this version writes them.
+        RunDamagedError: they are not as this version writes them, or of another network.
     """
     try:
         saved = config.training
-        options = {f.name: saved["options"][f.name] for f in fields(TrainOptions)}
-        recipe = {f.name: saved["recipe"][f.name] for f in fields(Recipe)}
-        options["temps"] = tuple(options["temps"])
-        return TrainOptions(**options), Recipe(**recipe), str(saved["device"]["precision"])
+        options = read_options(saved["options"])
+        recipe = read_recipe(saved["recipe"], config.model)
+        return options, recipe, read_precision(saved["device"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunDamagedError(
             f"the options saved in run {run.name} cannot be read ({error}): "
@@ -190,11 +203,18 @@ def with_recipe(config: RunConfig, recipe: Recipe) -> RunConfig:
     return replace(config, training={**config.training, "recipe": asdict(recipe)})
 
 
-def _looks_of(paths: list[str]) -> str | None:
-    try:
-        return looks_of(paths)
-    except TextError:  # gone since it was read
-        return None
+def _absolute(text: Text) -> list[str]:
+    return [path if path == "-" else str(Path(path).resolve()) for path in text.paths]
+
+
+def looks_of_text(text: Text) -> str | None:
+    """What tells later whether somebody has touched a text; None if nothing does.
+
+    Taken before the text is read: what is written to it meanwhile is then noticed too.
+    """
+    with contextlib.suppress(TextError, OptionError):  # who reads it tells
+        return looks_of(_absolute(text))
+    return None
 
 
 def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
@@ -205,7 +225,7 @@ def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
     """
     corpus = config.corpus
     text = Text(
-        tuple(str(path) for path in corpus.get("paths", ())),
+        tuple(str(path) for path in corpus.get("paths") or ()),
         corpus.get("encoding"),
         corpus.get("document_separator"),
     )
@@ -216,14 +236,26 @@ def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
             f"{run.path} came without its text: name one, as in "
             f"'charnn eval TEXT -m {quoted(str(run.path))}'"
         )
-    gone = [path for path in text.paths if path == "-" or not Path(path).exists()]
+    gone = [path for path in text.paths if path == "-" or not _is_there(path)]
     if gone or not text.paths:
         if gone and gone[0] != "-":
             where = f"{shown_path(gone[0])} does not exist: say where its text lies now"
         else:
             where = "its text came from stdin: say where it lies now"
         raise TextError(f"the tokens of run {run.name} are gone and {where} with --text FILE")
+    if (endless := reading_once(text.paths)) is not None:
+        raise TextError(
+            f"the tokens of run {run.name} are gone and its text, {endless}, is a pipe or a "
+            "device, which a run is not believed: say where its text lies now with --text FILE"
+        )
     return text
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> TrainOptions:

@@ -13,6 +13,8 @@ from charnn.errors import RunError
 from charnn.runs.layout import Slot
 from charnn.runs.storage import Checksum
 
+_PATIENCE_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -24,6 +26,7 @@ class Snapshot:
         scores: numbers by name that are kept with it.
         files: by file name; nobody changes them any more.
         journals: how much of each journal there was.
+        best_step: where the best weights that the training knew of were of.
     """
 
     slot: Slot
@@ -31,6 +34,7 @@ class Snapshot:
     scores: Mapping[str, float]
     files: Mapping[str, Mapping[str, Any]]
     journals: Mapping[str, Checksum]
+    best_step: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -71,6 +75,7 @@ class Saver:
         self._thread: threading.Thread | None = None
         self._outcomes: deque[Outcome] = deque()
         self._error: BaseException | None = None
+        self._giving_up = False
 
     @property
     def failed(self) -> dict[str, str]:
@@ -92,17 +97,31 @@ class Saver:
         """Whether a newer snapshot of the same slot waits while this one is written."""
         return snapshot.slot in self._waiting
 
+    @property
+    def giving_up(self) -> bool:
+        """Whether nobody waits for what is being written any more."""
+        return self._giving_up
+
     def wait(self) -> None:
         """Wait until everything handed over is written, or has failed."""
         while (thread := self._thread) is not None:
             thread.join()
 
-    def close(self) -> None:
-        """Forget what waits, and wait for what is being written: the run may then be let go of."""
+    def close(self, *, at_once: bool = False) -> None:
+        """Forget what waits, and wait for what is being written: the run may then be let go of.
+
+        Args:
+            at_once: have that given up too. A disk that hangs is waited for a second.
+        """
         with self._lock:
             self._waiting.clear()
             self._failed.clear()
-        self.wait()
+        if not at_once:
+            self.wait()
+            return
+        self._giving_up = True
+        if (thread := self._thread) is not None:
+            thread.join(_PATIENCE_SECONDS)
 
     def outcomes(self) -> list[Outcome]:
         """How writing has ended since the last call, in order."""
@@ -130,4 +149,6 @@ class Saver:
             if not self._waiting:
                 self._thread = None
                 return None
-            return self._waiting.pop(min(self._waiting))  # the best before the last
+            # What is older first, so that nothing waits for ever; the best before the last.
+            slot = min(self._waiting, key=lambda slot: (self._waiting[slot].step, slot))
+            return self._waiting.pop(slot)

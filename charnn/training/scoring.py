@@ -175,7 +175,7 @@ def _evaluation(
     dynamic = None
     if manner.dynamic:
         report = _reporter("adapting", len(tokens), on_progress)
-        roots = checkpoint.tensors(GRADIENTS)
+        roots = checkpoint.gradient_roots(model.shape)
         nats = _whole(
             dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part
         )

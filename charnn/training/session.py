@@ -19,19 +19,33 @@ from charnn.runs.files import measure_file
 from charnn.runs.layout import JOURNALS, WEIGHTS, next_free_name
 from charnn.runs.lock import lock_run
 from charnn.runs.ngram_file import NGRAM, read_ngram
-from charnn.runs.run import Run, check_free, create_run
+from charnn.runs.run import Run, check_free, create_next_run, create_run
 from charnn.training.beginning import count_text, opening
 from charnn.training.changed import notice_change
 from charnn.training.device import choose_device, flushing_denormals
-from charnn.training.ending import end_of, not_saved, refuse_ended, saved_plan
-from charnn.training.faults import NoMemoryError
-from charnn.training.keeper import RunKeeper, restore
+from charnn.training.ending import (
+    end_of,
+    not_saved,
+    read_plan,
+    refuse_ended,
+    refuse_to_lose,
+    saved_plan,
+    take_history,
+)
+from charnn.training.faults import (
+    NoMemoryError,
+    memory_ran_out,
+    noticing_no_memory,
+    too_many_rows,
+)
+from charnn.training.keeper import RunKeeper
 from charnn.training.options import Interval, TrainOptions
 from charnn.training.plan import Plan
 from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.saved import (
     Text,
     find_stream,
+    looks_of_text,
     make_config,
     prepare_text,
     recipe_for,
@@ -78,22 +92,24 @@ def train_new(
     device = choose_device(options.device, options.precision, options.threads)
     options = sizes_of(init_from, options, given) if init_from else options
     borrowed = init_from.tokenizer() if init_from else None
+    looks = looks_of_text(text)
     stream, corpus, notes = prepare_text(text, options, checkpoints, callbacks.on_record, borrowed)
     recipe = recipe_for(options, stream, device.kind, init_from)
-    name = run_name or next_free_name(checkpoints, corpus)
-    run = Run(checkpoints / name)
+    likely = Run(checkpoints / (run_name or next_free_name(checkpoints, corpus)))
     counts = count_text(stream, recipe)
-    setting = Setting(run, options, recipe, device, stream, callbacks, counts)
-    state = setting.state(init_from)
-    config = make_config(text, corpus, options, recipe, device, stream)
+    setting = Setting(likely, options, recipe, device, stream, callbacks, counts)
+    begun = [setting.state(init_from)]
+    config = make_config(text, corpus, options, recipe, device, stream, looks)
     copies, unknown = copies_of(stream, init_from, callbacks.on_record)
     extra = {COPIES: copies_arrays(copies, stream.text_sha256)} if copies else {}
     if counts:
         extra[NGRAM] = counts.arrays()
     notes = (*notes, unknown) if unknown else notes
-    create_run(checkpoints, name, config, stream.tokenizer, extra)
-    with lock_run(run.path):
-        _train_from_the_start(setting, state, [("note", note) for note in notes], init_from)
+    make = create_run if run_name is not None else create_next_run
+    run = make(checkpoints, run_name or corpus, config, stream.tokenizer, extra)
+    with lock_run(run.path) as lock:
+        setting = replace(setting, run=run, check=lock.check)
+        _train_from_the_start(setting, begun, [("note", note) for note in notes], init_from)
     return run
 
 
@@ -120,7 +136,8 @@ def train_on(
     Raises:
         CharnnError: see `charnn.errors`.
     """
-    with lock_run(run.path):
+    with lock_run(run.path) as lock:
+        refuse_to_lose(run)
         config = run.config()
         options, recipe, precision = saved_training(config, run)
         options = replace(options, **sampling)
@@ -135,32 +152,45 @@ def train_on(
         with contextlib.suppress(RunNotFoundError):
             checkpoint = run.last()
         counts = read_ngram(run, checkpoint)
-        setting = Setting(run, options, recipe, device, stream, callbacks, counts)
-        state = setting.state()
-        if checkpoint is not None:
-            restore(state, checkpoint, state.model.shape)
-            events += [("note", checkpoint.note)] if checkpoint.note else []
-        if budget:
-            _train_more(setting, state, checkpoint, events)
-        elif checkpoint is None:
+        setting = Setting(run, options, recipe, device, stream, callbacks, counts, lock.check)
+        state = setting.saved_state(checkpoint)
+        if checkpoint is None and not budget:
             note = "no checkpoint yet: starting again with the saved options"
-            _train_from_the_start(setting, state, [*events, ("note", note)])
+            begun = [state]
+            del state
+            _train_from_the_start(setting, begun, [*events, ("note", note)])
+            return run
+        if checkpoint is not None:
+            events += [("note", checkpoint.note)] if checkpoint.note else []
+        saved, missing = saved_plan(run, checkpoint)
+        events += [("warning", missing)] if missing else []
+        if budget:
+            _train_more(setting, state, checkpoint, saved, events)
         else:
             refuse_ended(run, state.progress.step)
-            plan = saved_plan(run)
+            plan = read_plan(run, saved) if saved is not None else None
             if plan is not None and "sample_every" in sampling:
                 plan = _sampling_anew(plan, setting)
             going_on = f"going on from step {state.progress.step:,}"
-            keeper = setting.keeper(state, checkpoint)
+            keeper = setting.keeper(state, checkpoint, plan=saved)
             _run_trainer(setting, state, keeper, events, resumed=going_on, plan=plan)
     return run
 
 
 def _train_from_the_start(
-    setting: Setting, state: TrainerState, events: Events, init_from: Run | None = None
+    setting: Setting, begun: list[TrainerState], events: Events, init_from: Run | None = None
 ) -> None:
-    """Train from step 0; where memory does not suffice, with half the rows, as often as needed."""
+    """Train from step 0; where memory does not suffice, with half the rows, as often as needed.
+
+    Args:
+        setting: what is trained.
+        begun: the state alone; taken out, so that nobody holds on to it when there must be room
+            for a smaller one.
+        events: what is to be told.
+        init_from: the run whose weights the state has.
+    """
     planned, told = setting.recipe.batch_size, list(events)
+    state = begun.pop()
     while True:
         keeper = setting.keeper(state)
         try:
@@ -175,12 +205,17 @@ def _train_from_the_start(
         note = f"there was not enough memory for {planned} rows of text side by side: {rows} now"
         told = [*events, ("warning", note)]
         setting = replace(setting, recipe=replace(setting.recipe, batch_size=rows))
+        setting.check()
         begin_anew(setting.run, with_recipe(setting.run.config(), setting.recipe))
         state = setting.state(init_from)
 
 
 def _train_more(
-    setting: Setting, state: TrainerState, checkpoint: Checkpoint | None, events: Events
+    setting: Setting,
+    state: TrainerState,
+    checkpoint: Checkpoint | None,
+    plan: Mapping[str, Any] | None,
+    events: Events,
 ) -> None:
     """Go on behind the end of a plan with another one, from the best weights.
 
@@ -201,11 +236,11 @@ def _train_more(
     best = run.best(WEIGHTS)
     state.begin_again(best.weights(state.model.shape), keep_moments=True)
     progress.begin_more()
-    saved = run.plan() or {}
-    earlier = [*saved.pop("history", ()), saved]
+    saved = dict(plan or {})
+    earlier = [*take_history(run, saved), saved]
     there = [name for name in JOURNALS if (run.path / name).exists()]
     journals = {name: measure_file(run.path / name) for name in there}
-    keeper = setting.keeper(state, checkpoint, journals, earlier)
+    keeper = setting.keeper(state, checkpoint, journals, earlier, plan)
     more = f"more from step {progress.step:,}, with the best weights, of step {best.step:,}"
     _run_trainer(setting, state, keeper, events, resumed=more, first_step=progress.step)
 
@@ -227,9 +262,10 @@ def _run_trainer(
 
     Raises:
         RunError: the training has ended, but could not be saved.
+        NoMemoryError: memory has run out.
     """
     on_record, task = setting.callbacks.on_record, setting.task()
-    with contextlib.closing(keeper):
+    with keeper, noticing_no_memory(lambda: _no_memory(setting, state, resumed)):
         events = [*events, *(("note", note) for note in keeper.notes)]
         for record in opening(setting.run, task, state, resumed, events):
             if not (isinstance(record, RunStarted) and resumed):
@@ -243,7 +279,15 @@ def _run_trainer(
             for record in records:
                 on_record(record)
         if keeper.unsaved:
-            raise not_saved(setting.run, keeper.unsaved)
+            raise not_saved(setting.run, keeper.unsaved, setting.check)
+
+
+def _no_memory(setting: Setting, state: TrainerState, resumed: str | None) -> NoMemoryError:
+    """The error where memory has run out outside of the training's steps."""
+    step, rows = state.progress.step, setting.recipe.batch_size
+    if resumed is None and step == 0:
+        return too_many_rows(rows, setting.recipe.seq_len)
+    return memory_ran_out(str(setting.run.path), step, rows)
 
 
 def _sampling_anew(plan: Plan, setting: Setting) -> Plan:

@@ -13,7 +13,8 @@ from charnn.runs.run import Run
 from charnn.runs.storage import Checksum
 from charnn.training.beginning import new_state
 from charnn.training.device import Device
-from charnn.training.keeper import RunKeeper
+from charnn.training.keeper import RunKeeper, restore
+from charnn.training.needs import check_memory
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState
@@ -35,9 +36,17 @@ class Callbacks:
     clock: Callable[[], float]
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Setting:
-    """What a training has besides its state."""
+    """What a training has besides its state.
+
+    Attributes:
+        check: raises a RunError where the run's folder is another one than was locked.
+    """
 
     run: Run
     options: TrainOptions
@@ -46,6 +55,7 @@ class Setting:
     stream: TokenStream
     callbacks: Callbacks
     counts: Ngram | None = None
+    check: Callable[[], None] = _nothing
 
     def state(self, init_from: Run | None = None) -> TrainerState:
         """The state it begins with."""
@@ -54,16 +64,41 @@ class Setting:
             state.load_weights(init_from.chosen(WEIGHTS).weights(state.model.shape))
         return state
 
+    def saved_state(self, checkpoint: Checkpoint | None) -> TrainerState:
+        """The state that a checkpoint left; the one a run begins with where there is none.
+
+        The run may be a stranger's. Nothing of a declared size is made before there is room for
+        it, and before the weights that it is for have been found to be there.
+
+        Raises:
+            NoMemoryError: the machine does not have the memory for it.
+            RunDamagedError: the checkpoint does not fit the run's network or options.
+        """
+        shape = self.recipe.shape(self.stream.tokenizer.vocab_size)
+        if self.device.kind == "cpu":
+            check_memory(self.recipe, shape, len(self.stream.part("train")))
+        if checkpoint is not None:
+            checkpoint.weights(shape)
+        state = self.state()
+        if checkpoint is not None:
+            restore(state, checkpoint, shape)
+        return state
+
     def keeper(
         self,
         state: TrainerState,
         resumed: Checkpoint | None = None,
         journals: Mapping[str, Checksum] | None = None,
         earlier: Sequence[Mapping[str, Any]] = (),
+        plan: Mapping[str, Any] | None = None,
     ) -> RunKeeper:
         """The keeper of its run; see there."""
         control, shape = self.callbacks.control, state.model.shape
-        return RunKeeper(self.run, shape, resumed, journals, earlier, lambda: control.stopping)
+        return RunKeeper(
+            *(self.run, shape, resumed, journals, earlier, lambda: control.stopping),
+            plan=plan,
+            check=self.check,
+        )
 
     def task(self) -> Task:
         """What is trained."""

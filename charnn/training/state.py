@@ -14,11 +14,19 @@ from torch import Tensor
 from charnn.errors import RunDamagedError
 from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State
+from charnn.training.fitting import (
+    RANDOM_CPU,
+    RANDOM_CUDA,
+    RAW,
+    SLOTS,
+    carried_name,
+    check_arrays,
+    slot_name,
+)
 from charnn.training.progress import Progress
 from charnn.training.recipe import Recipe
 
 Arrays = dict[str, NDArray[Any]]
-_RAW = "weights."
 _BETAS = (0.9, 0.99)  # horizons of AdamW's means of gradients and of their squares
 
 
@@ -32,6 +40,7 @@ class TrainerState:
     """
 
     def __init__(self, model: LanguageModel, recipe: Recipe, batch_size: int) -> None:
+        self._recipe = recipe
         self.model = model
         self.averaged = plain_copy(model) if recipe.ema > 0 else model
         self.optimizer = make_optimizer(model, recipe)
@@ -54,15 +63,15 @@ class TrainerState:
         Args:
             copy: whether the arrays stay as they are when training goes on.
         """
-        tensors = {f"optimizer.{key}": t for key, t in self._optimizer_tensors().items()}
+        tensors = self._optimizer_tensors()
         if self.averaged is not self.model:
-            tensors |= {f"{_RAW}{name}": p for name, p in self.model.named_parameters()}
+            tensors |= {RAW + name: p for name, p in self.model.named_parameters()}
         for index, layer in enumerate(self.carried):
-            tensors |= {f"carried.{index}.{part}": tensor for part, tensor in enumerate(layer)}
+            tensors |= {carried_name(index, part): tensor for part, tensor in enumerate(layer)}
         arrays = {name: _to_numpy(tensor, copy) for name, tensor in tensors.items()}
-        arrays["random.cpu"] = torch.get_rng_state().numpy()
+        arrays[RANDOM_CPU] = torch.get_rng_state().numpy()
         if self._is_on("cuda"):
-            arrays["random.cuda"] = torch.cuda.get_rng_state().numpy()
+            arrays[RANDOM_CUDA] = torch.cuda.get_rng_state().numpy()
         return arrays
 
     def gradient_roots(self) -> Arrays:
@@ -87,23 +96,26 @@ class TrainerState:
             progress: where it stood.
 
         Raises:
-            RunDamagedError: an array is missing or has another shape.
+            RunDamagedError: an array is missing, unknown, or of another shape or type.
         """
+        own = self.averaged is not self.model
+        check_arrays(arrays, self.model, self.optimizer, self.carried, with_weights=own)
         try:
             take_weights(self.averaged, averaged)
-            if self.averaged is not self.model:
-                raw = {k[len(_RAW) :]: v for k, v in arrays.items() if k.startswith(_RAW)}
+            if own:
+                raw = {k[len(RAW) :]: v for k, v in arrays.items() if k.startswith(RAW)}
                 self.model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in raw.items()})
             self._load_optimizer(arrays)
             self.carried = tuple(
-                tuple(_from_numpy(arrays[f"carried.{i}.{j}"], part) for j, part in enumerate(layer))
+                tuple(_from_numpy(arrays[carried_name(i, j)], part) for j, part in enumerate(layer))
                 for i, layer in enumerate(self.carried)
             )
-            torch.set_rng_state(torch.from_numpy(arrays["random.cpu"].copy()))
-            if self._is_on("cuda") and "random.cuda" in arrays:
-                torch.cuda.set_rng_state(torch.from_numpy(arrays["random.cuda"].copy()))
+            torch.set_rng_state(torch.from_numpy(arrays[RANDOM_CPU].copy()))
+            if self._is_on("cuda") and RANDOM_CUDA in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(arrays[RANDOM_CUDA].copy()))
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise RunDamagedError(f"the saved training state does not fit: {error}") from None
+            reason = " ".join(str(error).split())
+            raise RunDamagedError(f"the saved training state does not fit: {reason}") from None
         self.progress = progress
 
     def load_weights(self, weights: Arrays) -> None:
@@ -130,7 +142,7 @@ class TrainerState:
         """
         self.load_weights(weights)
         if not keep_moments:
-            self.optimizer.state.clear()
+            self._forget_moments()
         self.carried = tuple(tuple(torch.zeros_like(part) for part in c) for c in self.carried)
 
     @torch.no_grad()
@@ -147,27 +159,29 @@ class TrainerState:
         return self.model.embedding.weight.device.type == kind
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
-        """The optimiser's tensors by "weight name/slot name"."""
+        """The optimiser's tensors as a checkpoint names them."""
         names: dict[Tensor, str] = {p: name for name, p in self.model.named_parameters()}
         return {
-            f"{names[parameter]}/{slot}": value
+            slot_name(names[parameter], slot): value
             for parameter, slots in self.optimizer.state.items()
             for slot, value in slots.items()
         }
 
     def _load_optimizer(self, arrays: Arrays) -> None:
-        parameters = dict(self.model.named_parameters())
+        """Take up the optimiser's arrays, which have been looked at; a weight may have none."""
+        self._forget_moments()
+        for name, parameter in self.model.named_parameters():
+            for slot in SLOTS[type(self.optimizer)]:
+                if (key := slot_name(name, slot)) in arrays:
+                    # Adam's step counter lives on the parameter's device only where it is fused
+                    value = torch.from_numpy(arrays[key].copy()).to(parameter.device)
+                    self.optimizer.state[parameter][slot] = value
+
+    def _forget_moments(self) -> None:
+        """Leave the optimiser as it was before the first step."""
         self.optimizer.state.clear()
-        for key, array in arrays.items():
-            kind, _, rest = key.partition(".")
-            if kind == "optimizer":
-                name, _, slot = rest.rpartition("/")
-                parameter = parameters[name]
-                if array.shape not in ((), tuple(parameter.shape)):
-                    raise ValueError(f"{key} has shape {array.shape}")
-                # Adam's step counter lives on the parameter's device only where it is fused
-                value = torch.from_numpy(array.copy()).to(parameter.device)
-                self.optimizer.state[parameter][slot] = value
+        # Adagrad has its sums from the beginning, the others at their first step
+        self.optimizer.state.update(make_optimizer(self.model, self._recipe).state)
 
 
 def plain_copy(model: LanguageModel) -> LanguageModel:
@@ -216,6 +230,4 @@ def _to_numpy(tensor: Tensor, copy: bool = True) -> NDArray[Any]:
 
 
 def _from_numpy(array: NDArray[Any], like: Tensor) -> Tensor:
-    if array.shape != tuple(like.shape):
-        raise ValueError(f"carried state has shape {array.shape}, not {tuple(like.shape)}")
     return torch.from_numpy(array.copy()).to(like.device)

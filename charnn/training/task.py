@@ -13,6 +13,7 @@ from charnn.records import Control, Record
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.plan import Plan
+from charnn.training.progress import Progress
 from charnn.training.recipe import Recipe
 from charnn.training.saver import Outcome
 from charnn.training.state import TrainerState
@@ -42,8 +43,8 @@ class Keeper(Protocol):
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
         """Keep the averaged weights as the best so far."""
 
-    def load_best(self) -> dict[str, NDArray[Any]]:
-        """The weights that `save_best` kept last."""
+    def load_best(self, progress: Progress) -> tuple[dict[str, NDArray[Any]], int | None]:
+        """The weights that `save_best` had kept last where the progress stands, and their step."""
 
     def wait(self) -> None:
         """Wait until everything is written, or has failed."""

@@ -9,15 +9,19 @@ import gc
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from charnn.corpus.batches import Batches
 from charnn.records import Finished, Heartbeat, PlanFixed, Record
-from charnn.text.shell import quoted
 from charnn.training.boundaries import Boundaries
-from charnn.training.faults import ExplodedError, Faults, NoMemoryError, is_out_of_memory
+from charnn.training.faults import (
+    ExplodedError,
+    Faults,
+    is_out_of_memory,
+    memory_ran_out,
+    too_many_rows,
+)
 from charnn.training.feed import Feed
 from charnn.training.options import DEFAULT_MINUTES
 from charnn.training.plan import Plan, make_plan, planned_steps
@@ -276,11 +280,7 @@ class Trainer:
             torch.cuda.empty_cache()
         taken = step - self._first_step
         if self._is_new and (not self._planned or taken <= _EARLY_STEPS):
-            raise NoMemoryError(
-                f"there is not enough memory for {rows} rows of {self._task.recipe.seq_len} "
-                "tokens: make the network or the text's windows smaller with --hidden or --seq-len",
-                early=True,
-            )
+            raise too_many_rows(rows, self._task.recipe.seq_len)
         if self._planned and not self._updates.halfway:
             try:
                 self._between.save_last()
@@ -289,10 +289,4 @@ class Trainer:
                 if not is_out_of_memory(error):
                     raise
             yield from self._teller.outcomes()
-        name = quoted(Path(self._task.path).name)
-        raise NoMemoryError(
-            f"memory ran out at step {step:,}, the newest checkpoint is kept: close other "
-            f"programs and go on with 'charnn train --resume {name}', or begin a new run from it "
-            f"with --init-from {name} and a --batch-size below {rows}",
-            early=False,
-        )
+        raise memory_ran_out(self._task.path, step, rows)

@@ -57,7 +57,7 @@ class Validator:
         if not self.has_text:
             return None
         model = copy.deepcopy(self._state.averaged)
-        weights = self._keeper.load_best()
+        weights, _ = self._keeper.load_best(self._state.progress)
         take_weights(model, weights)
         weight = self._state.progress.best_ngram_weight
         return self._score(model, self._held_out, self._exact, WHOLE, weight)

@@ -4,6 +4,7 @@ Showing the records is left to a view, finding the run and telling whether it st
 command.
 """
 
+import contextlib
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,21 @@ def read_run(run: Path) -> Iterator[Record]:
         RunDamagedError: a journal cannot be read.
     """
     return merge_records(*([line.record for line in read_journal(run / name)] for name in _ORDER))
+
+
+def readable_records(run: Path) -> Iterator[Record]:
+    """What can be read of a run's journals, in the order of times; of each up to the first damage.
+
+    Args:
+        run: the run's folder.
+    """
+    return merge_records(*(list(_readable(run / name)) for name in _ORDER))
+
+
+def _readable(journal: Path) -> Iterator[Record]:
+    with contextlib.suppress(RunDamagedError):
+        for line in read_journal(journal):
+            yield line.record
 
 
 def paced(

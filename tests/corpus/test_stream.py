@@ -1,5 +1,6 @@
 """Streams: split, tokens, boundaries, reuse, damage and interruption."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -587,12 +588,75 @@ def test_an_unknown_version_is_refused(cache, story, version):
     [
         (lambda data: data.pop("key"), "'key'"),
         (lambda data: data.update(dtype="float16"), "tokens of type float16"),
+        (lambda data: data.update(dtype="(1,i4"), "tokens of type (1,i4"),
+        (lambda data: data.update(dtype="<u2"), "tokens of type <u2"),
+        (lambda data: data.update(dtype=["a"] * 999), f"tokens of type {['a'] * 9!s:.40}"),
+        (lambda data: data.update(characters="5"), "'5' is no count"),
+        (lambda data: data.update(documents=-1), "-1 is no count"),
+        (lambda data: data.update(documents=1 << 53), f"{1 << 53} is no count"),
+        (lambda data: data["parts"].update(train=5), "'int' object is not subscriptable"),
+        (lambda data: data["parts"]["train"].update(start=-1), "-1 is no count"),
+        (lambda data: data["parts"]["train"].update(stop=1.5), "1.5 is no count"),
+        (lambda data: data["parts"]["train"].update(bytes=None), "None is no count"),
+        (lambda data: data["parts"]["train"].pop("characters"), "'characters'"),
+        (
+            lambda data: data["parts"]["test"].update(start=9, stop=5),
+            "a part from token 9 to 5 of TOKENS",
+        ),
+        (
+            lambda data: data["parts"]["validation"].update(stop=5000),
+            "a part from token START to 5,000 of TOKENS",
+        ),
         (lambda data: data["parts"].pop("test"), "'test'"),
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(cache, story, change, why):
+    stream, _, _ = prepare(story, cache)
+    why = why.replace("START", str(stream.parts["validation"].start))
+    why = why.replace("TOKENS", str(len(stream.tokens)))
+    rewrite(stream.folder, change)
+    assert refusal(stream.folder) == damaged(stream.folder, why)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "device"])
+def test_only_plain_files_are_opened(cache, story, name, kind):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("needs named pipes")
     folder = prepare(story, cache)[0].folder
-    rewrite(folder, change)
+    path = folder / name
+    aside = path.rename(cache / "aside")
+    if kind == "link":
+        path.symlink_to(aside)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    assert refusal(folder) == damaged(folder, f"{name} is no plain file")
+
+
+@pytest.mark.parametrize(("name", "most"), [("stream.json", 1 << 16), ("tokenizer.json", 1 << 23)])
+def test_what_describes_a_stream_is_short(cache, story, name, most):
+    folder = prepare(story, cache)[0].folder
+    with (folder / name).open("ab") as file:
+        file.truncate(1 << 34)
+    why = f"{name} has {1 << 34:,} bytes, at most {most:,} are read"
+    assert refusal(folder) == damaged(folder, why)
+
+
+def test_tokens_that_no_vocabulary_has_are_refused(cache, story):
+    stream, _, _ = prepare(story, cache)
+    size, folder = stream.tokenizer.vocab_size, stream.folder
+    for token in (size - 1, size):
+        tokens = np.array(stream.tokens)
+        tokens[-1] = token
+        (folder / "tokens.bin").write_bytes(tokens.tobytes())
+        rewrite(folder, lambda data: data.update(sha256=hashlib.sha256(tokens).hexdigest()))  # noqa: B023
+        if token < size:
+            assert open_stream(folder).tokens[-1] == token
+    why = f"it has tokens that a vocabulary of {size} has not"
     assert refusal(folder) == damaged(folder, why)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from charnn.errors import RunError
 from charnn.runs.check import Finding, check_run
+from charnn.runs.export import export_run
 from charnn.runs.journals import Journals
 from charnn.runs.lock import lock_run
 from charnn.runs.run import Run
@@ -61,8 +63,6 @@ def test_any_damage_is_found_where_it_is(whole_run: Run) -> None:
 @pytest.mark.parametrize("substitute", ["nothing", "link", "folder", "pipe"])
 def test_a_file_that_is_something_else(whole_run: Run, tmp_path: Path, substitute: str) -> None:
     for name in files_of(whole_run):
-        if name == "plan.json" and substitute == "nothing":
-            continue  # as before the plan is fixed
         path = whole_run.path / name
         hidden = path.rename(tmp_path / "hidden")
         if substitute == "link":
@@ -147,3 +147,35 @@ def test_a_run_without_a_checkpoint(run: Run, tmp_path: Path) -> None:
     assert set(problems(run)) == {"tokenizer.json"}
     with pytest.raises(RunError, match="nowhere is missing"):
         list(check_run(Run(tmp_path / "nowhere")))
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ({}, True),
+        ({"plan": {"total_steps": 9}}, True),
+        ({"plan": None}, False),  # killed before the plan was fixed
+    ],
+    ids=str,
+)
+def test_a_plan_that_was_removed(
+    whole_run: Run, helpers: Any, said: dict[str, Any], missing: bool
+) -> None:
+    weights = whole_run.last().weights(whole_run.config().model)
+    files = {"weights.safetensors": weights, "trainer.json": said}
+    helpers.save(whole_run, 5, files=files)
+    assert problems(whole_run) == {}
+    (whole_run.path / "plan.json").unlink()
+    expected = {"plan.json": f"{whole_run.path}/plan.json is missing"} if missing else {}
+    assert problems(whole_run) == expected
+
+
+def test_an_exported_run_has_no_plan_to_miss(whole_run: Run, tmp_path: Path) -> None:
+    shutil.rmtree(whole_run.path / "best")
+    shutil.rmtree(whole_run.path / "best.prev")
+    export_run(whole_run, tmp_path / "x.charnn")
+    with zipfile.ZipFile(tmp_path / "x.charnn") as file:
+        file.extractall(tmp_path / "x")
+    for path in ("x", "x.charnn"):
+        assert Run(tmp_path / path).last().step == 4
+        assert problems(Run(tmp_path / path)) == {}

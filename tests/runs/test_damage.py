@@ -1,6 +1,8 @@
 """Damage: whatever happens to a file, readers get what was saved, a note or a refusal."""
 
+import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,9 +12,10 @@ from typing import Any
 import pytest
 
 from charnn.errors import RunDamagedError, RunError
-from charnn.model.shapes import ModelShape
+from charnn.model.shapes import ModelShape, parameter_count
 from charnn.records import Record
 from charnn.runs.catalog import list_runs
+from charnn.runs.check import check_run
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.journals import Journals
 from charnn.runs.layout import JOURNALS
@@ -249,6 +252,54 @@ def test_what_is_larger_than_memory_is_not_read(
             full_run.last()
     monkeypatch.setattr("charnn.runs.checkpoints.memory_limit", lambda: sum(lengths.values()))
     assert full_run.last().note is None
+
+
+def declare(run: Run, reseal: Any, name: str, length: int) -> Path:
+    """Make a file of the last checkpoint a hole of so many bytes, and the manifest say so."""
+    path = run.path / "last" / name
+    before = path.stat().st_size
+    with path.open("wb") as file:
+        file.truncate(length)
+    digest = hashlib.sha256()
+    for _ in range(length >> 20):
+        digest.update(bytes(1 << 20))
+    digest.update(bytes(length & ((1 << 20) - 1)))
+    entry = re.compile(rf'("{re.escape(name)}": {{\s*"length": ){before}(,\s*"sha256": ")\w+')
+    reseal(
+        run.path / "last" / "manifest.json",
+        lambda text: entry.sub(rf"\g<1>{length}\g<2>{digest.hexdigest()}", text),
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("trainer.json", 1 << 22),
+        (
+            "weights.safetensors",
+            4 * parameter_count(ModelShape(5, 3, 4, 2, "lstm")) + 8 + (1 << 20),
+        ),
+    ],
+)
+def test_no_file_is_longer_than_what_it_is_for(
+    full_run: Run, reseal: Any, name: str, most: int
+) -> None:
+    """A hole costs its owner nothing; read, it takes what it says."""
+    path = declare(full_run, reseal, name, most + 1)
+    refusal = f"{path} is too large: {most + 1:,} bytes, at most {most:,} are read"
+    assert (full_run.last().note or "").startswith(f"{refusal}: last.prev/")
+    found = {finding.name: finding.problem for finding in check_run(full_run)}
+    assert found[f"last/{name}"] == refusal
+
+
+def test_a_checkpoint_is_not_larger_than_its_network_makes_it(
+    full_run: Run, reseal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charnn.runs.checkpoints._BYTES_BESIDES", 1 << 16)
+    assert full_run.last().note is None
+    path = declare(full_run, reseal, "trainer.safetensors", 1 << 20)
+    assert f"{path} is too large: 1,048,576 bytes, at most " in (full_run.last().note or "")
 
 
 def test_reader_beside_a_saving_process(

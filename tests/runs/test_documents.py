@@ -52,6 +52,8 @@ def test_round_trip(data: dict[str, Any]) -> None:
         (b'{"a": NaN}', "NaN is no number"),
         (b'{"a": -Infinity}', "-Infinity is no number"),
         (b'{"a": [{"b": 1e999}]}', "a number is too large"),
+        (b'{"a": [{"b": 18446744073709551616}]}', "a number is too large"),
+        (b'{"a": -1' + b"0" * 4000 + b"}", "a number is too large"),
         (b'{"a": 1, "a": 1}', "a key is given twice"),
         (b'{"a": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
         (b'{"a": ' + b"[" * 32 + b"]" * 32 + b"}", "it is nested too deeply"),

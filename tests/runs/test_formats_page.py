@@ -3,18 +3,37 @@
 import hashlib
 import json
 import re
+import shutil
 import struct
 import zlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+import charnn
+from charnn.corpus.stream import Part
+from charnn.corpus.unfinished import Mark
 from charnn.model.shapes import ModelShape, weight_shapes
+from charnn.records import (
+    Event,
+    Finished,
+    PlanFixed,
+    RunStarted,
+    Sample,
+    StepRecord,
+    Validation,
+)
+from charnn.runs.config import _CORPUS
+from charnn.runs.documents import read_sealed, write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.run import Run
+from charnn.training.plan import Plan
+from charnn.training.recipe import Recipe
 
-TYPES = {"F32": "<f4", "F64": "<f8", "U16": "<u2", "U8": "<u1"}
+TYPES = {"F32": "<f4", "F64": "<f8", "U32": "<u4", "U16": "<u2", "U8": "<u1"}
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
 
@@ -151,3 +170,192 @@ def test_the_shapes_on_the_page_are_those_of_the_network() -> None:
                 shape = ModelShape(7, embedding, 4, 2, cell, tied)
                 model = {name: getattr(shape, name) for name in ModelShape.__slots__}
                 assert shapes(model) == weight_shapes(shape)
+
+
+# -- what a run predicts: a second reader, with nothing of charnn in it ---------------------------
+
+
+def sigmoid(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+def layer_step(cell: str, w: dict[str, Any], k: int, x: Any, state: Any) -> Any:
+    """The state of layer k behind one input, h first."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    weights = [w[f"layers.{k}.{name}_l0"].astype(np.float64) for name in names]
+    gates = [np.split(array, GATES[cell]) for array in weights]
+    below = [wi @ x + a for wi, a in zip(gates[0], gates[2], strict=True)]
+    before = [u @ state[0] + b for u, b in zip(gates[1], gates[3], strict=True)]
+    both = [one + other for one, other in zip(below, before, strict=True)]
+    if cell == "lstm":
+        i, f, o = sigmoid(both[0]), sigmoid(both[1]), sigmoid(both[3])
+        c = f * state[1] + i * np.tanh(both[2])
+        return o * np.tanh(c), c
+    if cell == "gru":
+        r, z = sigmoid(both[0]), sigmoid(both[1])
+        n = np.tanh(below[2] + r * before[2])
+        return ((1 - z) * n + z * state[0],)
+    return (np.tanh(both[0]),)
+
+
+def network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
+    """p of each token under the network."""
+    zero = np.zeros(model["hidden_size"])
+    states = [(zero, zero)] * model["num_layers"]
+    probs, before = [], 0
+    for token in tokens:
+        x = w["embedding.weight"][before].astype(np.float64)
+        for k in range(model["num_layers"]):
+            states[k] = layer_step(model["cell"], w, k, x, states[k])
+            x = states[k][0]
+        if model["tied"] and model["embedding_size"] != model["hidden_size"]:
+            x = w["projection.weight"] @ x
+        output = w["embedding.weight" if model["tied"] else "output.weight"]
+        logits = output @ x + w["output.bias"]
+        weights = np.exp(logits - logits.max())
+        probs.append(weights[token] / weights.sum())
+        before = token
+    return np.array(probs)
+
+
+def discounts(counts: Any) -> list[float]:
+    n1, n2, n3, n4 = (int((counts == n).sum()) for n in (1, 2, 3, 4))
+    if not n1 or not n2:
+        return [0, 0.5, 0.75, 0.9]
+    y = n1 / (n1 + 2 * n2)
+    d1, d2 = 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2
+    d3 = 3 - 4 * y * n4 / n3 if n3 else d2
+    return [0, *(min(max(d, 0.05), most) for d, most in ((d1, 0.95), (d2, 1.95), (d3, 2.95)))]
+
+
+def ngram_probs(arrays: dict[str, Any], vocab_size: int, tokens: list[int]) -> Any:
+    """p of each token under the n-gram model."""
+    levels = [
+        tuple(arrays[f"{n}.{name}"].astype(np.int64) for name in ("tokens", "starts", "counts"))
+        for n in range(1, len(arrays) // 3 + 1)
+    ]
+    taken = [discounts(counts) for _, _, counts in levels]
+
+    def entry(context: list[int]) -> int:
+        """The entry that these tokens are at their length; -1 if they were never met."""
+        place = 0
+        for (last, starts, _), token in zip(levels, context, strict=False):
+            found = np.flatnonzero(last[starts[place] : starts[place + 1]] == token)
+            if not len(found):
+                return -1
+            place = int(starts[place] + found[0])
+        return place
+
+    text, probs = [0, *tokens], []
+    for position in range(1, len(text)):
+        p = 1 / vocab_size
+        for n in range(1, min(len(levels), position + 1) + 1):
+            last, starts, counts = levels[n - 1]
+            place = entry(text[position - n + 1 : position]) if n > 1 else 0
+            if place < 0 or starts[place] == starts[place + 1]:
+                continue
+            here = slice(starts[place], starts[place + 1])
+            total = counts[here].sum()
+            held = [taken[n - 1][min(int(c), 3)] for c in counts[here]]
+            mine = last[here] == text[position]
+            share = (counts[here] - held)[mine].sum() / total
+            p = share + sum(held) / total * p
+        probs.append(p)
+    return np.array(probs)
+
+
+def bits_by_the_page(run: Path) -> dict[str, float]:
+    """Bits per character of the validation part, under each expert and under both."""
+    config = sealed(run / "config.json")
+    manifest = sealed(run / "best" / "manifest.json")
+    stream = run.parent / ".streams" / config["corpus"]["stream"]
+    said = json.loads((stream / "stream.json").read_text("utf-8"))
+    checksum = said.pop("checksum")
+    assert checksum == hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    data = (stream / "tokens.bin").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == said["sha256"]
+    assert said["text_sha256"] == config["corpus"]["sha256"]
+    assert said["parts"] == config["corpus"]["parts"]
+    part = said["parts"]["validation"]
+    tokens = np.frombuffer(data, said["dtype"])[part["start"] : part["stop"]].tolist()
+
+    weights = checked(
+        run / "best" / "weights.safetensors", manifest["files"]["weights.safetensors"]
+    )
+    probs = {"network": network_probs(config["model"], tensors(weights), tokens)}
+    probs["both"] = probs["network"]
+    if "ngram" in config["experts"]:
+        kept = checked(run / "ngram.safetensors", manifest["run_files"]["ngram.safetensors"])
+        probs["ngram"] = ngram_probs(tensors(kept), config["model"]["vocab_size"], tokens)
+        w = manifest["scores"].get("ngram_weight", 0.4)
+        probs["both"] = (1 - w) * probs["network"] + w * probs["ngram"]
+    return {name: -np.log2(p).sum() / part["characters"] for name, p in probs.items()}
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "lstm, tied, projected": {"cell": "lstm", "layers": 2, "embedding": 6, "tied": True},
+    "gru, tied": {"cell": "gru", "embedding": 8, "tied": True},
+    "rnn, bytes": {"cell": "rnn", "layers": 2, "tokenizer": "byte"},
+    "network alone": {"cell": "lstm", "no_ngram": True},
+}
+
+
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES.keys())
+def test_a_reader_predicts_what_the_run_does(
+    tmp_path: Path, novella: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dict(options)
+    if options.pop("tied", False):  # the text is too short for a vocabulary that is
+        monkeypatch.setattr("charnn.training.recipe._SMALL_VOCABULARY", 0)
+    texts = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    story = novella.read_text("utf-8")
+    for text, part in zip(texts, (story[:1100], story[1200:1700]), strict=True):
+        text.write_text(part, encoding="utf-8")
+    sizes = {"steps": 20, "hidden": 8, "batch_size": 2, "seq_len": 16, "sample_length": 5}
+    records: list[Any] = []
+    trained = charnn.train(
+        texts,
+        checkpoints=tmp_path / "checkpoints",
+        val_fraction=0.4,  # with the boundary between the two in it
+        threads=1,
+        device="cpu",
+        learning_rate=0.02,
+        on_record=records.append,
+        **sizes,
+        **options,
+    )
+    bits = bits_by_the_page(Path(trained.path))
+    evaluation = trained.evaluate(part="validation")
+    assert bits["both"] == pytest.approx(evaluation.score.bits_per_char, rel=1e-5)
+    assert bits["network"] == pytest.approx(evaluation.network.bits_per_char, rel=1e-5)
+    if "no_ngram" not in options:
+        assert bits["ngram"] == pytest.approx(evaluation.ngram.bits_per_char, rel=1e-5)
+        assert bits["both"] != pytest.approx(bits["network"], rel=1e-3)
+    lines = (Path(trained.path) / "metrics.jsonl").read_text("utf-8").splitlines()
+    final = next(line for line in map(json.loads, lines) if line.get("final"))
+    assert bits["both"] == pytest.approx(final["bits_per_char"], rel=1e-5)
+    assert bits["network"] == pytest.approx(final["network_bits_per_char"], rel=1e-5)
+
+
+def test_a_weight_that_is_not_told_is_the_usual_one(tmp_path: Path, written: Path) -> None:
+    shutil.copytree(written.parent, tmp_path / "checkpoints")
+    run = tmp_path / "checkpoints" / "story"
+    for weight in (0.9, None):
+        manifest = read_sealed(run / "best" / "manifest.json")
+        manifest["scores"].pop("ngram_weight", None)
+        if weight is not None:
+            manifest["scores"]["ngram_weight"] = weight
+        write_sealed(run / "best" / "manifest.json", manifest)
+        bits = bits_by_the_page(run)["both"]
+        found = charnn.load("story", checkpoints=run.parent).evaluate(part="validation")
+        assert bits == pytest.approx(found.score.bits_per_char, rel=1e-5)
+
+
+def test_every_key_is_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
+    kept = (RunStarted, PlanFixed, StepRecord, Validation, Sample, Event, Finished)
+    names = {field.name for kind in (*kept, Plan, Recipe, Mark, Part) for field in fields(kind)}
+    names |= {*_CORPUS, "format", "text_sha256", "dtype", "checksum", "options", "device"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    for kind in kept:
+        assert f"`{kind.tag}`" in page

@@ -1,12 +1,15 @@
 """Runs renamed and deleted; what nobody needs found, and nothing else."""
 
+import errno
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from charnn.corpus.scratch import ScratchFolder
 from charnn.errors import OptionError, RunError, RunExistsError, RunLockedError
 from charnn.runs.catalog import list_runs
 from charnn.runs.export import export_run
@@ -124,7 +127,7 @@ def test_tokens_no_run_uses(checkpoints: Path) -> None:
     assert names(checkpoints, None) == {}  # a training that begins may have just made them
     (waste,) = find_waste(checkpoints, LATER)
     assert waste.bytes == 5
-    remove_waste([waste])
+    assert remove_waste(checkpoints, [waste], LATER) == [waste]
     assert [path.name for path in (checkpoints / ".streams").iterdir()] == [USED]
 
 
@@ -149,7 +152,7 @@ def test_what_crashes_have_left(checkpoints: Path, novel: Run) -> None:
     }
     with lock_run(novel.path):
         assert not [name for name in names(checkpoints) if name.startswith("novel")]
-    remove_waste(find_waste(checkpoints, LATER))
+    remove_waste(checkpoints, find_waste(checkpoints, LATER), LATER)
     assert names(checkpoints) == {}
     assert (checkpoints / "mine.new").exists()
     assert [run.name for run in list_runs(checkpoints)] == ["novel", "mine.new"]
@@ -164,3 +167,82 @@ def test_an_unreadable_run_may_use_anything(checkpoints: Path, novel: Run) -> No
 
 def test_there_is_nothing(tmp_path: Path) -> None:
     assert find_waste(tmp_path / "nowhere") == []
+
+
+WEEK = 7 * 24 * 3600.0
+
+
+def aged(path: Path, seconds: float) -> Path:
+    """The folder as if nobody had written to it for so long."""
+    then = time.time() - seconds
+    for item in (*path.iterdir(), path):
+        os.utime(item, (then, then))
+    return path
+
+
+def test_a_preparation_that_goes_on_is_no_rubbish(checkpoints: Path) -> None:
+    """However long it has been silent: a process has its folder locked."""
+    scratch = ScratchFolder(checkpoints / ".streams", "2" * 32)
+    (scratch.path / "tokens.bin").write_bytes(b"12")
+    aged(scratch.path, 9 * WEEK)
+    name = f".streams/{scratch.path.name}"
+    assert name not in names(checkpoints)
+    left = checkpoints / ".streams" / ".3333333333333333-abcdefgh"
+    left.mkdir()
+    aged(left, 9 * WEEK)
+    assert names(checkpoints)[f".streams/{left.name}"] == "tokens half written when a process died"
+    scratch.close()
+
+
+def test_a_preparation_to_be_gone_on_with_stays_for_its_week(checkpoints: Path) -> None:
+    scratch = ScratchFolder(checkpoints / ".streams", "2" * 32)
+    (scratch.path / "unfinished.json").touch()
+    scratch.close(keep=True)
+    name = f".streams/{aged(scratch.path, 0.9 * WEEK).name}"
+    assert name not in names(checkpoints, time.time())
+    aged(scratch.path, 1.1 * WEEK)
+    assert name in names(checkpoints, time.time())
+
+
+def test_what_came_to_use_while_a_person_was_asked_stays(checkpoints: Path, helpers: Any) -> None:
+    (checkpoints / ".gone.old").mkdir()
+    waste = find_waste(checkpoints, LATER)
+    assert len(waste) == 2
+    helpers.run(checkpoints, "next", corpus={"name": "x", "stream": UNUSED})
+    gone = remove_waste(checkpoints, waste, LATER)
+    assert [item.path.name for item in gone] == [".gone.old"]
+    assert (checkpoints / ".streams" / UNUSED / "tokens.bin").exists()
+
+
+def test_what_cannot_be_looked_into_is_told_in_a_line(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, real = checkpoints / "lost+found", Path.stat
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if lost in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    lost.mkdir()
+    monkeypatch.setattr(Path, "stat", stat)
+    assert refusal(RunError, lambda: find_waste(checkpoints, LATER)) == (
+        f"{lost}/config.json cannot be looked into (Permission denied), so nothing is removed: "
+        f"move it out of {checkpoints}, or check its permissions"
+    )
+
+
+def test_what_goes_while_it_is_looked_at_is_passed_over(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, real = checkpoints / ".gone.old", Path.iterdir
+    gone.mkdir()
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        found = list(real(path))
+        if path == checkpoints and gone in found:
+            gone.rmdir()
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert names(checkpoints) == {f".streams/{UNUSED}": "tokens no run uses"}

@@ -140,3 +140,32 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
         f"{tmp_path}/.lock cannot be written (No locks available): "
         "move the run to a disk where files can be locked"
     )
+
+
+def test_a_folder_put_in_the_place_of_the_locked_one(tmp_path: Path) -> None:
+    run, away = tmp_path / "novel", tmp_path / "away"
+    run.mkdir()
+    said = (
+        f"{run} is another run's folder now: move that one away, and put the folder that was there "
+        "back"
+    )
+    with lock_run(run) as lock:
+        lock.check()
+        run.rename(away)
+        lock.check()  # gone: who writes into it is told by the system
+        run.mkdir()
+        with pytest.raises(RunError) as caught:
+            lock.check()
+        assert str(caught.value) == said
+        with lock_run(run):
+            with pytest.raises(RunError) as caught:
+                lock.check()
+            assert str(caught.value) == said
+        run.rename(tmp_path / "other")
+        away.rename(run)
+        lock.check()
+        (run / ".lock").unlink()
+        lock.check()  # the folder is the same
+        (run / ".lock").touch()
+        with pytest.raises(RunError, match="is another run's folder now"):
+            lock.check()  # another process can have locked it

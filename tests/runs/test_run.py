@@ -11,7 +11,7 @@ from charnn.corpus.tokenizers import ByteTokenizer, load_tokenizer
 from charnn.errors import OptionError, RunDamagedError, RunError, RunExistsError, RunNotFoundError
 from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig
-from charnn.runs.run import Run, create_run
+from charnn.runs.run import Run, create_next_run, create_run
 
 
 def test_a_run_is_a_path(run: Run) -> None:
@@ -85,6 +85,34 @@ def test_another_process_is_faster(
     with pytest.raises(RunExistsError, match="run 'novel' is there already"):
         create_run(tmp_path, "novel", config())
     assert [path.name for path in tmp_path.iterdir()] == ["novel"]
+
+
+def test_the_next_name_that_is_free_when_the_run_is_made(
+    tmp_path: Path, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if target.name in ("novel", "novel-2"):  # others are faster
+            target.mkdir()
+            (target / "config.json").touch()
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    assert create_next_run(tmp_path, "novel", config()).name == "novel-3"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["novel", "novel-2", "novel-3"]
+
+
+def test_a_signal_while_a_run_is_made_leaves_nothing(
+    tmp_path: Path, config: Callable[..., RunConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charnn.runs.run.save_tokenizer", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        create_run(tmp_path, "novel", config(), ByteTokenizer())
+    assert list(tmp_path.iterdir()) == []
 
 
 CONFIGS: list[tuple[dict[str, Any], type[RunError], str]] = [

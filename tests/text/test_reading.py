@@ -244,7 +244,7 @@ def test_stdin_is_read_once_and_kept_until_close(spools: Path) -> None:
         assert source.survey().characters == 3
         first, second = source.pieces(1), source.pieces(1)
         assert [next(first).text, next(second).text, next(first).text] == ["가", "가", "\n"]
-        assert len(list(spools.iterdir())) == 1
+        assert len(list(spools.iterdir())) == (0 if Path("/proc/self/fd").exists() else 1)
     assert list(spools.iterdir()) == []
     with pytest.raises(TextError, match=r"^stdin is closed: open it again to read it$"):
         source.survey()

@@ -19,6 +19,7 @@ from charnn.text.reading import open_texts
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.plan import Plan
+from charnn.training.progress import Progress
 from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.saver import Outcome
 from charnn.training.state import TrainerState
@@ -175,8 +176,8 @@ class MemoryKeeper:
         self.best = state.weights(averaged=True)
         self.bests.append((state.progress.step, bits_per_char))
 
-    def load_best(self) -> dict[str, np.ndarray]:
-        return self.best
+    def load_best(self, progress: Progress) -> tuple[dict[str, np.ndarray], int | None]:
+        return self.best, progress.best_step
 
     def wait(self) -> None:
         pass

@@ -209,7 +209,7 @@ def test_a_folder_that_vanishes_and_comes_back(train, in_order, checkpoints):
 def test_a_folder_that_vanishes_for_good(train, checkpoints):
     def on_record(record):
         if isinstance(record, StepRecord) and record.step == 4:
-            shutil.rmtree(checkpoints / "story")
+            (checkpoints / "story").rename(checkpoints.parent / "gone")
 
     with pytest.raises(RunError) as error:
         train(on_record=on_record, **OPTIONS)
@@ -288,3 +288,48 @@ def test_records_that_wait_for_a_journal_are_bounded(monkeypatch, train, trouble
     kept = [r.step for r in Run(Path(trained.model.path)).records("metrics.jsonl")]
     assert 4 not in kept
     assert kept[-1] == 12
+
+
+def test_a_folder_that_another_process_has_put_in_its_place(train, in_order, checkpoints):
+    """Moved away at step 4, and a new run of the same name begun; nothing of that is touched."""
+    run, away, guest, records = checkpoints / "story", checkpoints.parent / "away", {}, []
+
+    def look(folder):
+        return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    def on_record(record):
+        records.append(record)
+        if isinstance(record, StepRecord) and record.step == 4:
+            run.rename(away)
+            charnn.train(
+                checkpoints.parent / "story.txt",
+                **{**OPTIONS, "steps": 2, "save_every": "1steps", "sample_every": "2steps"},
+                checkpoints=checkpoints,
+                run="story",
+                hidden=7,
+                batch_size=2,
+                seq_len=8,
+                threads=1,
+                no_ngram=True,
+                sample_length=3,
+            )
+            guest.update(look(run))
+
+    with pytest.raises(RunError) as error:
+        train(on_record=on_record, **OPTIONS)
+    said = (
+        f"{run} is another run's folder now: move that one away, and put the folder that was there "
+        "back"
+    )
+    assert str(error.value) == (
+        f"run story could not be saved: {said}; what is kept is in the folder that was moved away"
+    )
+    assert (records[-1].reason, records[-1].step) == ("done", 12)
+    assert {message.partition(";")[0] for message in warnings(records)} == {said}
+    assert guest and look(run) == guest
+    shutil.rmtree(run)
+    away.rename(run)
+    assert Run(run).last().step == 3
+    straight = train(run="straight", **OPTIONS)
+    charnn.resume("story", checkpoints=checkpoints)
+    assert_same(Run(straight.model.path), Run(run))

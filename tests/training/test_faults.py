@@ -283,3 +283,55 @@ def test_resuming_after_faults_is_exact(train, checkpoints, monkeypatch):
 )
 def test_what_says_that_memory_has_run_out(error, is_it):
     assert is_out_of_memory(error) is is_it
+
+
+# -- after a kill -------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """As if the process had been killed: nobody saves because of it."""
+
+
+def test_the_best_weights_of_a_later_step_are_not_gone_back_to(train, checkpoints, monkeypatch):
+    """Killed behind two better ones than the newest last/ knows of; then the numbers explode."""
+    real, killed = updates_module.Updates._finish_step, []
+
+    def finish_step(updates, loss, *rest):
+        bad = killed and updates._state.progress.step in range(20, 25)
+        return real(updates, loss * torch.nan if bad else loss, *rest)
+
+    monkeypatch.setattr(updates_module.Updates, "_finish_step", finish_step)
+    options = {"steps": 60, "save_every": "20steps", "learning_rate": 0.02}
+    killed.append("not")
+    straight = train(run="straight", **options)
+    assert any("back to the best weights of step " in m for m in told(straight.records, "warning"))
+    killed.clear()
+    bests = []
+
+    def die(record):
+        if isinstance(record, Validation) and record.is_best and record.step > 20:
+            bests.append(record.step)
+            if len(bests) == 3:
+                raise Killed
+
+    with pytest.raises(Killed):
+        train(run="killed", on_record=die, **options)
+    run = Run(checkpoints / "killed")
+    assert run.last().step == 20
+    assert run.best().step > 22
+    killed.append("now")
+    records = []
+    charnn.resume("killed", checkpoints=checkpoints, on_record=records.append)
+    assert told(records, "warning") == told(straight.records, "warning")
+    ours, theirs = (weights_of(Run(checkpoints / n)) for n in ("straight", "killed"))
+    assert all(ours[key].tobytes() == theirs[key].tobytes() for key in ours)
+
+
+def test_where_the_best_weights_are_gone_it_is_said(faults, keeper, monkeypatch):
+    faults, state = faults
+    state.progress.best_step = 12
+    monkeypatch.setattr(keeper, "load_best", lambda progress: (keeper.best, 20))
+    (event,) = faults.go_back("it was so")
+    assert event.message.startswith(
+        "it was so: back to the best weights of step 20 (those of step 12 are gone); "
+    )

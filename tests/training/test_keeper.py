@@ -8,6 +8,7 @@ import pytest
 from charnn.errors import RunDamagedError, RunNotFoundError
 from charnn.records import Event, Heartbeat, Preparing, Sample, StepRecord
 from charnn.runs import saving
+from charnn.runs.manifest import read_manifest
 from charnn.runs.run import Run, create_run
 from charnn.training.device import Device
 from charnn.training.keeper import RunKeeper, restore
@@ -85,7 +86,7 @@ def test_a_reader_of_the_last_checkpoint_finds_the_averaged_weights(begin):
     )
     weights = last.weights(state.model.shape)
     assert (weights["output.bias"] == 0.5).all()
-    assert last.document("trainer.json") == state.progress.to_json()
+    assert last.document("trainer.json") == {**state.progress.to_json(), "plan": None}
     arrays = last.tensors("trainer.safetensors")
     assert {n: a.tobytes() for n, a in arrays.items()} == {
         n: a.tobytes() for n, a in state.arrays().items()
@@ -95,20 +96,21 @@ def test_a_reader_of_the_last_checkpoint_finds_the_averaged_weights(begin):
 def test_the_best_weights_come_back(begin):
     run, keeper, state = begin()
     with pytest.raises(RunNotFoundError):
-        keeper.load_best()
+        keeper.load_best(state.progress)
     state.progress.step = 4
     keeper.save_best(state, 3.5)
     keeper.wait()
     expected = state.weights(averaged=True)
     state.averaged.output.bias.fill_(9)
-    best = keeper.load_best()
+    best, step = keeper.load_best(state.progress)
+    assert step == 4
     assert best.keys() == expected.keys()
     assert all(np.array_equal(best[name], expected[name]) for name in best)
     assert dict(run.best().manifest.scores) == {"bits_per_char": 3.5, "ngram_weight": 0.0}
     keeper.save_best(state, None)
     keeper.wait()
     assert dict(run.best().manifest.scores) == {"ngram_weight": 0.0}
-    assert (keeper.load_best()["output.bias"] == 9).all()
+    assert (keeper.load_best(state.progress)[0]["output.bias"] == 9).all()
 
 
 def test_what_was_written_behind_a_checkpoint_is_cut_when_it_is_taken_up(begin):
@@ -176,7 +178,7 @@ def test_a_checkpoint_of_another_network_is_refused(begin):
         restore(begin("rows", batch_size=3)[2], run.last(), state.model.shape)
     assert str(error.value) == (
         f"{run.path / 'last'}: the saved training state does not fit: "
-        "carried state has shape (4, 12), not (3, 12)"
+        "carried.0.0 is float32 (4, 12), must be float32 (3, 12)"
     )
 
 
@@ -229,3 +231,79 @@ def test_damage_between_two_saves_does_not_become_the_one_before(begin):
             path.write_bytes(data)
     (run.path / "last" / "manifest.json").unlink()
     assert run.last().step == 1
+
+
+def save_all(keeper, state, *steps):
+    """Save the best at each step, with weights that tell it."""
+    for step in steps:
+        state.progress.step = step
+        state.averaged.output.bias.fill_(step)
+        keeper.save_best(state, 9.0 - step / 100)
+        keeper.wait()
+
+
+def test_the_best_that_the_last_one_knows_of_stays_until_there_is_another_last(begin):
+    run, keeper, state = begin()
+    state.progress.best_step = 10
+    save_all(keeper, state, 5, 10)
+    keeper.save_last(state)
+    keeper.wait()
+    for steps, kept in (((20,), 10), ((30,), 10), ((40, 50), 10)):
+        save_all(keeper, state, *steps)
+        manifests = [read_manifest(run.path / name, "best") for name in ("best", "best.prev")]
+        assert [m.step for m in manifests] == [steps[-1], kept]
+    again = RunKeeper(run, state.model.shape, run.last())
+    state.progress.step = 10
+    weights, step = again.load_best(state.progress)
+    assert step == 10 and (weights["output.bias"] == 10).all()
+    save_all(again, state, 20, 30)
+    assert read_manifest(run.path / "best.prev", "best").step == 10
+    state.progress.best_step = 30
+    again.save_last(state)
+    again.wait()
+    save_all(again, state, 40)
+    assert read_manifest(run.path / "best.prev", "best").step == 30
+    again.close()
+
+
+def test_without_the_best_that_is_meant_another_one_is_taken(begin):
+    run, keeper, state = begin()
+    save_all(keeper, state, 5)
+    state.progress.best_step = 3
+    again = RunKeeper(run, state.model.shape)
+    weights, step = again.load_best(state.progress)
+    assert step == 5 and (weights["output.bias"] == 5).all()
+    again.close()
+
+
+def test_without_held_out_text_the_newest_before_the_state_is_the_best(begin):
+    run, keeper, state = begin()
+    save_all(keeper, state, 5, 10)
+    state.progress.step, state.progress.best_step = 7, None
+    again = RunKeeper(run, state.model.shape)
+    assert again.load_best(state.progress)[1] == 5
+    state.progress.step = 10
+    assert again.load_best(state.progress)[1] == 10
+    again.close()
+
+
+def test_what_ends_the_program_does_not_wait_for_what_is_being_written(begin, monkeypatch):
+    run, keeper, state = begin()
+    state.progress.step = 1
+    keeper.save_last(state)
+    keeper.wait()
+    began, encode = threading.Event(), saving.encode_tensors
+
+    def slowly(arrays):
+        while True:
+            began.set()
+            yield from encode(arrays)
+
+    monkeypatch.setattr(saving, "encode_tensors", slowly)
+    with pytest.raises(KeyboardInterrupt), keeper:
+        state.progress.step = 2
+        keeper.save_last(state)
+        assert began.wait(30)
+        raise KeyboardInterrupt
+    assert run.last().step == 1
+    assert not (run.path / "last.new").exists()

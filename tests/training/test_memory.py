@@ -1,18 +1,24 @@
 """Out of memory: fewer rows while nothing is lost, and what could be saved afterwards."""
 
 import itertools
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import charnn
+from charnn.corpus.batches import Batches
 from charnn.errors import TrainingError
-from charnn.records import Event, Finished, PlanFixed
+from charnn.records import Event, Finished, PlanFixed, StepRecord
 from charnn.runs.run import Run
+from charnn.training import beginning as beginning_module
+from charnn.training import trainer as trainer_module
 from charnn.training import updates as updates_module
 from charnn.training.beginning import new_state
 from charnn.training.device import Device
+from charnn.training.feed import Feed
 
 ERRORS = [
     MemoryError(),
@@ -161,3 +167,71 @@ def test_another_mistake_in_making_a_network_is_one(make_task, monkeypatch):
     task = make_task()
     with pytest.raises(RuntimeError, match=r"^something else$"):
         new_state(task.options, task.recipe, task.stream, Device("cpu", "fp32", 1))
+
+
+def test_nothing_holds_on_to_the_network_that_did_not_fit(train, scarce, monkeypatch):
+    scarce(lambda rows, step: rows > 3, MemoryError)
+    networks, alive = [], []
+    real = beginning_module.LanguageModel
+
+    def make(*arguments, **named):
+        alive.append([network() is not None for network in networks])
+        network = real(*arguments, **named)
+        networks.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr(beginning_module, "LanguageModel", make)
+    train(batch_size=12, steps=2)
+    assert alive == [[], [False], [False, False]]
+
+
+def test_a_trainer_that_does_not_fit_has_fewer_rows_too(train, checkpoints, monkeypatch):
+    real = trainer_module.Updates
+
+    def updates(state, feed, recipe, device):
+        if recipe.batch_size > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return real(state, feed, recipe, device)
+
+    monkeypatch.setattr(trainer_module, "Updates", updates)
+    trained = train(batch_size=12, steps=4)
+    assert warnings(trained.records) == [
+        "there was not enough memory for 12 rows of text side by side: 6 now"
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_module, "Updates", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(TrainingError) as error:
+            charnn.resume("story", checkpoints=checkpoints, steps=3)
+    assert str(error.value) == (
+        "memory ran out at step 4, the newest checkpoint is kept: close other programs and go on "
+        "with 'charnn train --resume story', or begin a new run from it with --init-from story and "
+        "a --batch-size below 6"
+    )
+    assert Run(checkpoints / "story").last().step == 4
+
+
+def test_memory_that_runs_out_in_the_view_costs_no_checkpoint(train, checkpoints):
+    def on_record(record):
+        if isinstance(record, StepRecord) and record.step == 9:
+            raise MemoryError
+
+    with pytest.raises(TrainingError, match=r"^memory ran out at step 9, the newest checkpoint is"):
+        train(steps=20, on_record=on_record)
+    assert Run(checkpoints / "story").last().step == 5
+
+
+def test_a_text_that_does_not_fit_on_the_device_is_read_from_the_stream(make_task, monkeypatch):
+    def refuse(feed):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    batches = Batches(make_task().training_tokens, 4, 8)
+    device = SimpleNamespace(kind="cuda", torch_device=torch.device("cpu"))
+    whole = Feed(batches, device)
+    monkeypatch.setattr(Feed, "_upload", refuse)
+    pieces = Feed(batches, device)
+    for step in (0, 1, batches.windows_per_epoch):
+        for ours, theirs in zip(whole.window(step), pieces.window(step), strict=True):
+            assert torch.as_tensor(ours).tolist() == torch.as_tensor(theirs).tolist()
+    monkeypatch.setattr(Feed, "_upload", lambda feed: (_ for _ in ()).throw(RuntimeError("other")))
+    with pytest.raises(RuntimeError, match="other"):
+        Feed(batches, device)

@@ -189,7 +189,7 @@ def simulate(make_task, make_state, keeper, monkeypatch):
         task = make_task(minutes=minutes, clock=lambda: machine.now, hidden=2, **options)
         keeper.save_last = lambda state: machine.passes(machine.save)
         keeper.save_best = lambda state, bits: machine.passes(machine.save / 3)
-        keeper.load_best = lambda: state.weights(averaged=True)
+        keeper.load_best = lambda progress: (state.weights(averaged=True), 0)
         state = make_state(task)
         records = list(trainer.Trainer(task, state, keeper).records())
         return machine.passes(machine.exit) and machine.now, records

@@ -138,6 +138,34 @@ def test_closing_gives_up_what_waits_and_waits_for_what_is_being_written():
     saver.close()
 
 
+def test_what_waits_from_an_earlier_step_is_written_first():
+    """A better model must not keep the first checkpoint of all waiting."""
+    disk = Disk()
+    saver = Saver(disk.write)
+    saver.hand_over(snapshot("best", 0))
+    assert disk.begun.acquire(timeout=30)
+    saver.hand_over(snapshot("last", 0))
+    saver.hand_over(snapshot("best", 50))
+    for _ in range(3):
+        disk.may_go_on.release()
+    saver.wait()
+    assert disk.written == [("best", 0), ("last", 0), ("best", 50)]
+
+
+def test_who_closes_at_once_does_not_wait_for_a_disk_that_hangs(monkeypatch):
+    monkeypatch.setattr("charnn.training.saver._PATIENCE_SECONDS", 0.05)
+    disk = Disk()
+    saver = Saver(disk.write)
+    saver.hand_over(snapshot())
+    assert disk.begun.acquire(timeout=30)
+    assert not saver.giving_up
+    saver.close(at_once=True)
+    assert saver.giving_up
+    assert disk.written == []
+    disk.may_go_on.release()
+    saver.wait()
+
+
 def test_one_that_is_given_up_for_a_newer_one_is_not_told_of():
     began, may_go_on, written = threading.Semaphore(0), threading.Semaphore(0), []
 

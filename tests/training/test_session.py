@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from charnn.corpus.tokenizers import load_tokenizer
 from charnn.errors import (
     OptionError,
     RunDamagedError,
+    RunError,
     RunExistsError,
     RunLockedError,
     RunNotFoundError,
@@ -21,9 +23,14 @@ from charnn.errors import (
 )
 from charnn.model.shapes import parameter_count, weight_shapes
 from charnn.records import Control, Event, Preparing, RunStarted, StepRecord, Validation
+from charnn.runs.check import check_run
+from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.documents import read_sealed, write_sealed
+from charnn.runs.export import export_run
 from charnn.runs.lock import lock_run
 from charnn.runs.run import Run
+from charnn.training import session as session_module
+from charnn.training.trainer import Trainer
 
 
 class StopAt(Control):
@@ -542,3 +549,194 @@ def test_what_a_run_began_from_is_not_lost_when_it_is_stopped_at_once(train, che
     assert told == pytest.approx([learned] * len(told), rel=1e-4)
     assert records[-1].reason == "done"
     assert notes(records) == []
+
+
+# -- nothing that was saved is lost -------------------------------------------------------------
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("budget", [{}, {"minutes": 10.0}, {"steps": 5}], ids=str)
+def test_a_best_model_is_not_begun_again_for_want_of_a_last(train, checkpoints, budget):
+    run = Run(train(steps=10).model.path)
+    for name in ("last", "last.prev"):
+        shutil.rmtree(run.path / name)
+    before, step = everything_in(run.path), run.best().step
+    assert step > 0
+    with pytest.raises(RunError) as error:
+        charnn.resume("story", checkpoints=checkpoints, **budget)
+    assert str(error.value) == (
+        "run story has no last/ to go on from, and beginning again would replace its best model, "
+        f"of step {step}: begin a new run from it with --init-from story, or restore last/ from a "
+        "copy"
+    )
+    assert everything_in(run.path) == before
+    train(steps=1, run="next", init_from="story", hidden=None)
+
+
+def test_a_damaged_best_model_is_not_begun_again_either(train, checkpoints):
+    run = Run(train(steps=10).model.path)
+    for name in ("last", "last.prev", "best.prev"):
+        shutil.rmtree(run.path / name)
+    (run.path / "best" / "manifest.json").unlink()
+    before = everything_in(run.path)
+    with pytest.raises(RunDamagedError, match=r"^run story has no last/ to go on from, and no who"):
+        charnn.resume("story", checkpoints=checkpoints)
+    assert everything_in(run.path) == before
+
+
+@pytest.mark.parametrize("steps", [1, 10])
+def test_an_exported_run_in_a_folder_is_not_begun_again(train, checkpoints, tmp_path, steps, text):
+    """As docs/formats.md says how to make one of it; also where its best model is of step 0."""
+    run = Run(train(steps=steps).model.path)
+    if steps == 1:
+        shutil.rmtree(run.path / "best")
+        assert run.best().step == 0
+    export_run(run, tmp_path / "x.charnn")
+    with zipfile.ZipFile(tmp_path / "x.charnn") as file:
+        file.extractall(checkpoints / "guest")
+    before = everything_in(checkpoints / "guest")
+    for options in ({}, {"text": text}, {"minutes": 1.0}):
+        with pytest.raises(RunError, match=r"^run guest has no last/ to go on from, and beginning"):
+            charnn.resume("guest", checkpoints=checkpoints, **options)
+    assert everything_in(checkpoints / "guest") == before
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(train, checkpoints):
+    """Its best model is of step 0: the seed makes it again."""
+    run = Run(train(steps=1).model.path)
+    for name in ("last", "last.prev", "best"):
+        shutil.rmtree(run.path / name, ignore_errors=True)
+    assert run.best().step == 0
+    records: list[Any] = []
+    charnn.resume("story", checkpoints=checkpoints, on_record=records.append)
+    assert notes(records)[:1] == ["no checkpoint yet: starting again with the saved options"]
+    assert run.last().step == 1
+
+
+def weights_of(run: Run) -> dict[str, bytes]:
+    weights = run.last().weights(run.config().model)
+    return {name: array.tobytes() for name, array in weights.items()}
+
+
+@pytest.mark.parametrize("budget", [{"steps": 12}, {"minutes": 0.1}], ids=str)
+def test_a_plan_that_was_removed_is_taken_from_the_checkpoint(train, checkpoints, budget):
+    seconds = iter(np.arange(0, 1e4, 0.003).tolist())
+    control = StopAt(5)
+    given = {"control": control, "on_record": control, "clock": lambda: next(seconds)}
+    run = Run(train(run="stopped", **given, **budget).model.path)
+    plan = run.plan()
+    shutil.copytree(run.path, checkpoints / "straight")
+    charnn.resume("straight", checkpoints=checkpoints)
+    (run.path / "plan.json").unlink()
+    records: list[Any] = []
+    charnn.resume("stopped", checkpoints=checkpoints, on_record=records.append)
+    told = [r.message for r in records if isinstance(r, Event) and r.kind == "warning"]
+    path = run.path / "plan.json"
+    assert told == [f"{path} was missing: going on with the plan in last/"]
+    assert run.plan() == plan
+    assert weights_of(run) == weights_of(Run(checkpoints / "straight"))
+
+
+def test_a_plan_that_is_nowhere_is_not_made_anew(stopped, checkpoints, monkeypatch):
+    run = stopped()
+    (run.path / "plan.json").unlink()
+    real = Checkpoint.document
+    monkeypatch.setattr(
+        Checkpoint,
+        "document",
+        lambda c, name: {k: v for k, v in real(c, name).items() if k != "plan"},
+    )
+    for budget in ({}, {"steps": 5}):
+        before = everything_in(run.path)
+        with pytest.raises(RunDamagedError) as error:
+            charnn.resume("stopped", checkpoints=checkpoints, **budget)
+        assert str(error.value) == (
+            f"{run.path / 'plan.json'} is missing, and the plan is nowhere else: restore it from a "
+            "copy, or begin a new run from this one with --init-from stopped"
+        )
+        assert everything_in(run.path) == before
+
+
+def test_a_plan_that_could_not_be_written_is_kept_with_the_checkpoint(
+    train, checkpoints, monkeypatch
+):
+    straight = train(run="straight", steps=12)
+    control, real = StopAt(5), Run.write_plan
+
+    def refuse(run: Run, plan: Any) -> None:
+        raise RunError("no")
+
+    monkeypatch.setattr(Run, "write_plan", refuse)
+    run = Run(train(run="story", steps=12, control=control, on_record=control).model.path)
+    assert run.plan() is None
+    monkeypatch.setattr(Run, "write_plan", real)
+    charnn.resume("story", checkpoints=checkpoints)
+    assert run.plan() == Run(straight.model.path).plan()
+    assert weights_of(run) == weights_of(Run(straight.model.path))
+
+
+def test_a_checkpoint_of_before_the_plan_says_so_and_a_plan_is_made(
+    train, checkpoints, monkeypatch
+):
+    """Killed right after the save by which a plan for minutes is timed."""
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(Trainer, "_begun_here", lambda trainer, plan: plan)
+    monkeypatch.setattr("charnn.training.trainer.plan_for_minutes", die)
+    seconds = iter(np.arange(0, 1e4, 0.003).tolist())
+    with pytest.raises(Killed):
+        train(minutes=0.01, clock=lambda: next(seconds))
+    monkeypatch.undo()
+    run = Run(checkpoints / "story")
+    assert run.last().step > 0 and run.last().document("trainer.json")["plan"] is None
+    assert "plan.json" not in {f.name for f in check_run(run) if f.problem}
+    charnn.resume("story", checkpoints=checkpoints, clock=lambda: next(seconds))
+    assert run.plan() is not None
+
+
+class Killed(BaseException):
+    """As if the process had been killed: nobody saves because of it."""
+
+
+def test_who_names_no_run_takes_the_next_free_name(train, checkpoints, monkeypatch):
+    """Others take the names after one another, each after they were found free."""
+    real, taken = session_module.count_text, []
+
+    def count_text(*arguments: Any) -> Any:
+        for name in ("story", "story-2"):
+            (checkpoints / name).mkdir(parents=True, exist_ok=True)
+            taken.append(name)
+        return real(*arguments)
+
+    monkeypatch.setattr(session_module, "count_text", count_text)
+    trained = train(steps=1)
+    assert trained.model.name == "story-3"
+    assert trained.of(RunStarted)[0].path == str(checkpoints / "story-3")
+    shutil.rmtree(checkpoints / "story")
+    with pytest.raises(RunExistsError):
+        train(steps=1, run="story")
+
+
+def test_an_edit_while_the_text_is_read_is_noticed_later(stopped, text, checkpoints, monkeypatch):
+    real = session_module.prepare_text
+
+    def prepare_text(*arguments: Any) -> Any:
+        prepared = real(*arguments)
+        text.write_text(text.read_text("utf-8") + "끝", encoding="utf-8")
+        return prepared
+
+    monkeypatch.setattr(session_module, "prepare_text", prepare_text)
+    stopped()
+    records: list[Any] = []
+    charnn.resume("stopped", checkpoints=checkpoints, on_record=records.append)
+    told = [r.message for r in records if isinstance(r, Event) and r.kind == "warning"]
+    assert len(told) == 1 and told[0].startswith("the text has changed since this run was begun")

@@ -1,6 +1,7 @@
 """What changes in a training: kept as arrays and JSON, and taken up again to the last bit."""
 
 import json
+import math
 from dataclasses import fields
 
 import numpy as np
@@ -110,36 +111,142 @@ def test_weights_of_another_run_are_taken_by_the_average_too(make_task, make_sta
             assert np.array_equal(array, other.weights(averaged=False)[name])
 
 
+def turned(name, change):
+    """A damage: one array becomes what `change` makes of it."""
+    return lambda arrays: arrays.update({name: change(arrays[name])})
+
+
+def with_words(array, left, following):
+    """A random state that claims so many numbers left, and to stand at that one."""
+    array = array.copy()
+    array[8:12] = np.frombuffer(np.int32(left).tobytes(), np.uint8)
+    array[16:24] = np.frombuffer(np.uint64(following).tobytes(), np.uint8)
+    return array
+
+
+MOMENT, SQUARE, STEP = (f"optimizer.output.bias/{n}" for n in ("exp_avg", "exp_avg_sq", "step"))
 DAMAGE = {
-    "carried state is missing": lambda a: a.pop("carried.0.1"),
-    "carried state is of other rows": lambda a: a.update({"carried.0.0": a["carried.0.0"][:2]}),
-    "a weight is missing": lambda a: a.pop("weights.output.bias"),
-    "a weight has another shape": lambda a: a.update(
-        {"weights.output.bias": a["weights.output.bias"][:-1]}
+    "carried state is missing": (lambda a: a.pop("carried.0.1"), "carried.0.1 is missing"),
+    "carried state is of other rows": (
+        turned("carried.0.0", lambda array: array[:2]),
+        "carried.0.0 is float32 (2, 12), must be float32 (4, 12)",
     ),
-    "a moment belongs to no weight": lambda a: a.update(
-        {"optimizer.nobody/exp_avg": np.zeros(3, np.float32)}
+    "carried state is of whole numbers": (
+        turned("carried.0.0", lambda array: array.astype(np.int64)),
+        "carried.0.0 is int64 (4, 12), must be float32 (4, 12)",
     ),
-    "a moment has another shape": lambda a: a.update(
-        {"optimizer.output.bias/exp_avg": np.zeros(3, np.float32)}
+    "carried state of a layer that is not there": (
+        lambda a: a.update({"carried.1.0": a["carried.0.0"]}),
+        "'carried.1.0' is unknown",
     ),
-    "the random state is missing": lambda a: a.pop("random.cpu"),
-    "the random state is short": lambda a: a.update({"random.cpu": a["random.cpu"][:9]}),
-    "the random state is of another kind": lambda a: a.update(
-        {"random.cpu": a["random.cpu"].astype(np.float32)}
+    "a weight is missing": (
+        lambda a: a.pop("weights.output.bias"),
+        "weights.output.bias is missing",
+    ),
+    "a weight has another shape": (
+        turned("weights.output.bias", lambda array: array[:-1]),
+        "weights.output.bias is float32 (BELOW,), must be float32 (VOCAB,)",
+    ),
+    "a weight has another type": (
+        turned("weights.output.bias", lambda array: array.astype(np.float64)),
+        "weights.output.bias is float64 (VOCAB,), must be float32 (VOCAB,)",
+    ),
+    "a moment belongs to no weight": (
+        lambda a: a.update({"optimizer.nobody/exp_avg": np.zeros(3, np.float32)}),
+        "'optimizer.nobody/exp_avg' is unknown",
+    ),
+    "a moment of another optimiser": (
+        lambda a: a.update({"optimizer.output.bias/sum": a[MOMENT]}),
+        "'optimizer.output.bias/sum' is unknown",
+    ),
+    "a moment has another shape": (
+        turned(MOMENT, lambda array: array[:3]),
+        f"{MOMENT} is float32 (3,), must be float32 (VOCAB,)",
+    ),
+    "a moment is one number": (
+        turned(MOMENT, lambda array: array[0].reshape(())),
+        f"{MOMENT} is float32 (), must be float32 (VOCAB,)",
+    ),
+    "a mean square is one number": (
+        turned(SQUARE, lambda array: array[0].reshape(())),
+        f"{SQUARE} is float32 (), must be float32 (VOCAB,)",
+    ),
+    "a mean square is missing": (lambda a: a.pop(SQUARE), f"{SQUARE} is missing"),
+    "a step is as long as the weight": (
+        lambda a: a.update({STEP: a[MOMENT]}),
+        f"{STEP} is float32 (VOCAB,), must be float32 ()",
+    ),
+    "a step is below zero": (
+        turned(STEP, lambda array: array - 1e6),
+        f"{STEP} must be a number of steps >= 0, got -999999.0",
+    ),
+    "a step is no number": (
+        turned(STEP, lambda array: array * np.float32("nan")),
+        f"{STEP} must be a number of steps >= 0, got nan",
+    ),
+    "the random state is missing": (lambda a: a.pop("random.cpu"), "random.cpu is missing"),
+    "the random state is short": (
+        turned("random.cpu", lambda array: array[:9]),
+        "random.cpu is no state of a random generator",
+    ),
+    "the random state is of another kind": (
+        turned("random.cpu", lambda array: array.astype(np.float32)),
+        "random.cpu is no state of a random generator",
+    ),
+    "the random state stands behind its end": (
+        turned("random.cpu", lambda array: with_words(array, 624, 624)),
+        "random.cpu is no state of a random generator",
     ),
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_state_that_does_not_fit_is_refused(make_task, make_state, steps, damage):
+@pytest.mark.parametrize(("damage", "problem"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_state_that_does_not_fit_is_refused(make_task, make_state, steps, damage, problem):
     task = make_task()
     state = make_state(task)
     steps(task, state, 1)
     averaged, arrays, progress = saved(state)
     damage(arrays)
-    with pytest.raises(RunDamagedError, match=r"^the saved training state does not fit: .+"):
+    with pytest.raises(RunDamagedError) as error:
         state.load(averaged, arrays, Progress.from_json(progress))
+    size = state.model.shape.vocab_size
+    expected = problem.replace("VOCAB", str(size)).replace("BELOW", str(size - 1))
+    assert str(error.value) == f"the saved training state does not fit: {expected}"
+
+
+@pytest.mark.parametrize("slot", ["step", "sum"])
+def test_adagrad_has_all_of_its_slots_or_none(make_task, make_state, steps, slot):
+    task = make_task(optimizer="adagrad")
+    state = make_state(task)
+    steps(task, state, 1)
+    averaged, arrays, progress = saved(state)
+    name = f"optimizer.output.bias/{slot}"
+    del arrays[name]
+    with pytest.raises(RunDamagedError, match=f"{name} is missing$"):
+        state.load(averaged, arrays, Progress.from_json(progress))
+    without = {key: array for key, array in arrays.items() if not key.startswith("optimizer.")}
+    state.load(averaged, without, Progress.from_json(progress))
+    steps(task, state, 1)
+
+
+def test_a_random_state_is_taken_wherever_it_stands(make_task, make_state):
+    state = make_state(make_task())
+    for count in (0, 1, 622, 623, 624, 625, 1248):
+        torch.manual_seed(3)
+        torch.randint(0, 9, (count,))
+        averaged, arrays, progress = saved(state)
+        expected = torch.randint(0, 9, (700,))
+        state.load(averaged, arrays, Progress.from_json(progress))
+        assert torch.equal(torch.randint(0, 9, (700,)), expected)
+
+
+@pytest.mark.parametrize("keep_moments", [False, True])
+def test_every_optimiser_begins_again(make_task, make_state, steps, options, keep_moments):
+    task = make_task(**options)
+    state = make_state(task)
+    steps(task, state, 2)
+    state.begin_again(state.weights(averaged=True), keep_moments=keep_moments)
+    steps(task, state, 2)
 
 
 # -- progress -----------------------------------------------------------------------------------
@@ -169,6 +276,13 @@ WRONG = [
     ({"elapsed": None}, "the saved training state has elapsed None"),
     ({"settled": "step"}, "the saved training state has settled 'step'"),
     ({"settled": [1]}, "the saved training state has settled [1]"),
+    ({"elapsed": -0.5}, "the saved training state has elapsed -0.5"),
+    ({"elapsed": math.inf}, "the saved training state has elapsed inf"),
+    ({"nats": math.nan}, "the saved training state has nats nan"),
+    ({"elapsed": 10**30}, f"the saved training state has elapsed {10**30}"),
+    ({"step": 1 << 54}, f"the saved training state has step {1 << 54}"),
+    ({"ngram_weight": 1.5}, "the saved training state has ngram_weight 1.5"),
+    ({"rate_factor": 2}, "the saved training state has rate_factor 2"),
     ({"best_bits_per_char": "1"}, "the saved training state has best_bits_per_char '1'"),
 ]
 

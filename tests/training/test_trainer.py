@@ -118,8 +118,8 @@ class None_keeper:  # noqa: N801  used like a function
     def save_best(self, state, bits_per_char):
         self.best = state.weights(averaged=True)
 
-    def load_best(self):
-        return self.best
+    def load_best(self, progress):
+        return self.best, progress.best_step
 
 
 # -- records ------------------------------------------------------------------------------------

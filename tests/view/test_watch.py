@@ -19,7 +19,15 @@ from charnn.records import (
 )
 from charnn.view.dashboard import render
 from charnn.view.state import DashboardState
-from charnn.view.watch import JournalTail, ended, follow_run, merge_records, paced, read_run
+from charnn.view.watch import (
+    JournalTail,
+    ended,
+    follow_run,
+    merge_records,
+    paced,
+    read_run,
+    readable_records,
+)
 from charnn.view.writing import LONGEST_SECONDS
 
 KEPT = {"step": "metrics", "validation": "metrics", "sample": "samples"}
@@ -226,3 +234,20 @@ def test_types_survive_the_journals(tmp_path, sample_at):
     append(tmp_path, sample_at(5), step)
     read = list(read_run(tmp_path))
     assert {type(record) for record in read} == {Sample, StepRecord}
+
+
+def test_what_can_be_read_of_a_damaged_journal(training, tmp_path):
+    records = kept(training())
+    append(tmp_path, *records)
+    path = tmp_path / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b"{}\n", *lines[3:]]))
+    (tmp_path / "samples.jsonl").write_bytes(bytes(9) + b"\n")
+    with pytest.raises(RunDamagedError):
+        list(read_run(tmp_path))
+    read = list(readable_records(tmp_path))
+    of_events = [r for r in records if r.tag not in ("step", "validation", "sample")]
+    assert len(read) == 3 + len(of_events)
+    assert [r for r in read if r.tag in ("step", "validation")] == [
+        r for r in records if r.tag in ("step", "validation")
+    ][:3]
