@@ -163,13 +163,23 @@ def _outcome(started: float, arguments: list[str] | None) -> int:
         with contextlib.suppress(OSError):
             error.show()
         return error.exit_code
-    except CharnnError as error:
-        return _complain(error, bool(shared["debug"]))
-    except OSError as error:
-        if error.errno not in _NO_ROOM or error.filename is not None:
+    except (CharnnError, MemoryError, OSError) as error:
+        told = _in_our_words(error)
+        if told is None:
             raise
-        return _complain(cannot_write("stdout", error), bool(shared["debug"]))
+        return _complain(told, bool(shared["debug"]))
     return 0
+
+
+def _in_our_words(error: CharnnError | MemoryError | OSError) -> CharnnError | None:
+    """What ended a command, as it is told to a user; None for what nobody foresaw."""
+    if isinstance(error, CharnnError):
+        return error
+    if isinstance(error, MemoryError):
+        return CharnnError("memory has run out: close other programs, or take less text at once")
+    if error.errno in _NO_ROOM and error.filename is None:
+        return cannot_write("stdout", error)
+    return None
 
 
 def _complain(error: CharnnError, debug: bool) -> int:

@@ -106,3 +106,14 @@ def test_ctrl_c_before_anything_is_there_says_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, check=False, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_memory_that_has_run_out_is_told_in_a_line(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("charnn.cli.main.group.main", load)
+    told = "charnn: memory has run out: close other programs, or take less text at once\n"
+    assert cli("runs") == (1, "", told)
