@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from charnn.errors import RunDamagedError, RunError
 from charnn.runs.documents import (
+    MAX_INT,
     decode_json,
     encode_json,
     read_sealed,
@@ -22,7 +23,7 @@ from charnn.runs.files import read_file
 VALUES = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(1 - MAX_INT, MAX_INT - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=()), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
