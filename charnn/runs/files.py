@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charnn.corpus.plain import plain_descriptor
 from charnn.errors import RunDamagedError, RunError
 from charnn.runs.archive import SIGNATURE, Member, read_directory
 from charnn.runs.layout import SLOTS
-from charnn.runs.storage import BINARY, BLOCK_BYTES, NO_FOLLOW, NO_WAIT, Checksum
+from charnn.runs.storage import BINARY, BLOCK_BYTES, NO_WAIT, Checksum
 
 MAX_FILE_BYTES = 1 << 36
 ALIGNMENT = 64  # bytes; a cache line, and the widest vector register
@@ -64,10 +65,10 @@ def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
         RunDamagedError: it is missing, cannot be read, or is no plain file.
     """
     with reading(path):
-        mode = path.lstat().st_mode
-        if not stat.S_ISREG(mode):
-            raise RunDamagedError(f"{path} is not a plain file")
-        return os.open(path, flags | NO_FOLLOW | NO_WAIT | BINARY)
+        try:
+            return plain_descriptor(path, flags)
+        except ValueError:
+            raise RunDamagedError(f"{path} is not a plain file") from None
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from charnn.errors import OptionError
+from charnn.generation.filters import check_range
 from charnn.model.shapes import CELLS, ModelShape
 from charnn.training.options import OPTIMIZERS, TrainOptions
 from charnn.training.recipe import Recipe
@@ -38,7 +39,7 @@ def read_options(data: Mapping[str, Any]) -> TrainOptions:
     """
     options = TrainOptions(**_typed(TrainOptions, data))
     for name, most in _MOST_OF.items():
-        _between(name, getattr(options, name) or 1, 0, most)
+        check_range(name, getattr(options, name) or 1, 0, most)
     return options
 
 
@@ -59,11 +60,11 @@ def read_recipe(data: Mapping[str, Any], shape: ModelShape) -> Recipe:
     _one_of("schedule", recipe.schedule, SCHEDULES)
     if recipe.shape(shape.vocab_size) != shape:
         raise OptionError("recipe is of another network than the run's")
-    _between("batch_size", recipe.batch_size, 1, MOST_ROWS)
-    _between("seq_len", recipe.seq_len, 1, MOST_WINDOW)
-    _between("ngram_order", recipe.ngram_order, 1, MOST_ORDER)
-    _between("weight_tokens", recipe.weight_tokens, 0, _MOST_INT)
-    _between("warmup", recipe.warmup, 0, 1)
+    check_range("batch_size", recipe.batch_size, 1, MOST_ROWS)
+    check_range("seq_len", recipe.seq_len, 1, MOST_WINDOW)
+    check_range("ngram_order", recipe.ngram_order, 1, MOST_ORDER)
+    check_range("weight_tokens", recipe.weight_tokens, 0, _MOST_INT)
+    check_range("warmup", recipe.warmup, 0, 1)
     for name in _SHARES:
         if not 0 <= (share := getattr(recipe, name)) < 1:
             raise OptionError(f"{name} must be in [0, 1), got {share}")
@@ -124,8 +125,3 @@ def _in_words(hint: Any) -> str:
 def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise OptionError(f"{name} must be one of {', '.join(allowed)}, got {reprlib.repr(value)}")
-
-
-def _between(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise OptionError(f"{name} must be in [{least}, {most}], got {value}")
