@@ -1,23 +1,24 @@
 """Characters a second: our generation, its limit, and a plain torch loop, side by side.
 
-    python benchmarks/generation.py                  # about 80 seconds
+    python benchmarks/generation.py                  # about five minutes
     python benchmarks/generation.py --threads 2      # NumPy on two threads
     python benchmarks/generation.py --run checkpoints/mujeong --characters 1000000
 
 Per size and batch the contestants take many short turns, each behind some steps that are not timed
 and bring its own weights into the caches; printed is the rate that a tenth of the turns surpass, so
 that turns which neighbours on the machine disturbed fall away.
-"bare products" are the matrix products of one token and nothing else, on the same weights as they
-are saved, "laid out" as generation lays them out; the faster of the two is the limit. "stepper"
-adds the equations around them, "generate" all that a text needs: masks, temperature, drawing,
-decoding. "torch" is the loop found in many repositories: embedding, nn.LSTM, linear, softmax,
-multinomial. "prompt" is reading: the prompt of a text, on the same weights, against "generate".
-Weights are random; a token is a character here.
+"bare products" are the matrix products of one token in float32 and nothing else, on the same
+weights as they are saved, "laid out" as generation lays them out; the faster of the two is the
+limit. "stepper" adds the equations around them, "generate" all that a text needs: masks,
+temperature, drawing, decoding. "bf16" is the same with products in bfloat16, where numkong is
+installed. "torch" is the loop found in many repositories: embedding, nn.LSTM, linear, softmax,
+multinomial. "prompt" is reading: the prompt of a text, on the same weights, against "generate" of
+the same precision. Weights are random; a token is a character here.
 
-With --run it measures that run instead: its network alone and with its n-gram model, in turn; then
-one long text, written by `charnn generate` in a process of its own: seconds of each 100,000
-characters as they come out of the pipe, to the first, and the largest memory that the process has
-held.
+With --run it measures that run instead: what bfloat16 costs in bits per character of its held-out
+text; its network alone and with its n-gram model, in turn; then one long text, or with --samples
+some, written by `charnn generate` in a process of its own: seconds of each 100,000 characters as
+they come out of the pipe, to the first, and the largest memory that the process has held.
 
 NumPy runs on one thread unless told otherwise: on two, OpenBLAS waits busily, and any other process
 on the machine makes each product up to a hundred times slower.
@@ -25,7 +26,9 @@ on the machine makes each product up to a hundred times slower.
 
 import argparse
 import codecs
+import importlib.util
 import itertools
+import math
 import os
 import platform
 import random
@@ -39,13 +42,14 @@ import numpy as np
 import torch
 
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
-from charnn.generation.loading import load_writer
+from charnn.generation.loading import Writer, load_writer
 from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
 from charnn.model.expert import Expert
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape
 from charnn.model.stepper import Stepper
 from charnn.runs.run import Run
+from charnn.training.saved import stream_of
 
 SIZES = ((1, 512), (2, 512))
 BATCHES = (1, 64)
@@ -54,6 +58,8 @@ THREADS = "OPENBLAS_NUM_THREADS"
 PROMPT = 2000  # characters
 WARM_UP = 3  # steps, or texts, before each turn
 TENTH = 100_000
+HELD_OUT = 40_000  # tokens
+HALF = importlib.util.find_spec("numkong") is not None
 
 
 def korean_tokenizer() -> Tokenizer:
@@ -183,10 +189,43 @@ def measure(
     return {name: float(np.quantile(measured, 0.9)) for name, measured in rates.items()}
 
 
-def print_experts(path: Path, seconds: float, rounds: int) -> None:
+def print_precisions(path: Path) -> None:
+    """What products in bfloat16 cost, in bits per character of text that was not trained on."""
+    print("| bits/char of held-out tokens | tokens | fp32 | bf16 | more |")
+    print("|---|---|---|---|---|")
+    run = Run(path)
+    stream = stream_of(run)
+    tokens = stream.part("test") if len(stream.part("test")) else stream.part("validation")
+    tokens = tokens[:HELD_OUT]
+    characters = int(stream.tokenizer.token_characters[tokens].sum(dtype=np.int64))
+    for with_ngram in (False, True):
+        exact, rounded = (
+            cost(load_writer(run, with_ngram=with_ngram, precision=precision), tokens) / characters
+            for precision in ("fp32", "bf16")
+        )
+        name = "network and n-gram" if with_ngram else "network"
+        more = rounded / exact - 1
+        print(f"| {name} | {len(tokens):,} | {exact:.5f} | {rounded:.5f} | {more:+.3%} |")
+    print(flush=True)
+
+
+def cost(writer: Writer, tokens: np.ndarray) -> float:
+    """Bits of tokens under what writes, read from the beginning of a document."""
+    state, before, nats = writer.expert.initial_state(1), writer.tokenizer.boundary, 0.0
+    for token in tokens.tolist():
+        log_probs, state = writer.expert.step(np.array([before]), state)
+        nats -= float(log_probs[0, token])
+        before = token
+    return nats / math.log(2)
+
+
+def print_experts(path: Path, precision: str, seconds: float, rounds: int) -> None:
     """What a run's n-gram model adds to the time of writing."""
-    alone, both = (load_writer(Run(path), with_ngram=with_ngram) for with_ngram in (False, True))
-    print("| at once | network, characters/s | with n-gram | more time |")
+    alone, both = (
+        load_writer(Run(path), with_ngram=with_ngram, precision=precision)
+        for with_ngram in (False, True)
+    )
+    print(f"| at once, {alone.precision} | network, characters/s | with n-gram | more time |")
     print("|---|---|---|---|")
     for batch in BATCHES:
         rates = measure(
@@ -202,9 +241,10 @@ def print_experts(path: Path, seconds: float, rounds: int) -> None:
     print(flush=True)
 
 
-def print_long_text(run: Path, characters: int) -> None:
-    """Write one long text in a process of its own, and print how that goes."""
+def print_long_text(run: Path, precision: str, characters: int, samples: int) -> None:
+    """Write one long text, or some, in a process of its own, and print how that goes."""
     command = [sys.executable, "-m", "charnn", "generate", "--no-prompt", "--seed", "1"]
+    command += ["--precision", precision, "--num-samples", str(samples)]
     began = time.perf_counter()
     with subprocess.Popen(
         [*command, "-m", str(run), "-n", str(characters)],
@@ -272,7 +312,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1, help="of NumPy")
     parser.add_argument("--run", type=Path, help="measure one long text of this run instead")
-    parser.add_argument("--characters", type=int, default=10 * TENTH, help="of that text")
+    parser.add_argument("--characters", type=int, default=10 * TENTH, help="of each text")
+    parser.add_argument("--samples", type=int, default=1, help="how many texts, side by side")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16, with --run")
     given = parser.parse_args()
     if os.environ.get(THREADS) != str(given.threads):  # it is read when NumPy is loaded
         os.execve(
@@ -280,8 +322,10 @@ def main() -> None:
         )
     print_head()
     if given.run is not None:
-        print_experts(given.run, given.seconds, given.rounds)
-        print_long_text(given.run, given.characters)
+        if HALF:
+            print_precisions(given.run)
+        print_experts(given.run, given.precision, given.seconds, given.rounds)
+        print_long_text(given.run, given.precision, given.characters, given.samples)
         return
     tokenizer = korean_tokenizer()
     print("| network | at once | what | characters/s | of the bare products | of torch |")
@@ -289,18 +333,24 @@ def main() -> None:
     for (layers, hidden), batch in itertools.product(SIZES, BATCHES):
         shape = ModelShape(tokenizer.vocab_size, hidden, hidden, layers, "lstm")
         model = random_model(shape, tokenizer)
-        weights = {name: w.numpy().copy() for name, w in model.state_dict().items()}
-        stepper = Stepper(shape, weights, own=True)
+        kept = {name: w.numpy() for name, w in model.state_dict().items()}
         contestants = {
             "bare products": bare_products(model, batch),
             "bare products, laid out": bare_products(model, batch, laid_out=True),
-            "stepper": stepper_steps(stepper, batch),
-            "generate": generated(stepper, tokenizer, batch),
-            **({"prompt": prompt_reading(stepper, tokenizer)} if batch == 1 else {}),
+        }
+        for ending in ("", ", bf16") if HALF else ("",):
+            weights = {name: weight.copy() for name, weight in kept.items()}
+            stepper = Stepper(shape, weights, own=not ending, bf16=bool(ending))
+            contestants[f"stepper{ending}"] = stepper_steps(stepper, batch)
+            contestants[f"generate{ending}"] = generated(stepper, tokenizer, batch)
+            if batch == 1:
+                contestants[f"prompt{ending}"] = prompt_reading(stepper, tokenizer)
+        contestants |= {
             "torch, 1 thread": torch_loop(model, batch, 1),
             "torch, 2 threads": torch_loop(model, batch, 2),
         }
-        rates = measure(contestants, given.seconds, given.rounds)
+        rounds = given.rounds if batch == 1 else max(1, given.rounds // 4)  # of long turns
+        rates = measure(contestants, given.seconds, rounds)
         fastest = max(value for name, value in rates.items() if name.startswith("torch"))
         bare = max(value for name, value in rates.items() if name.startswith("bare"))
         for name, value in rates.items():

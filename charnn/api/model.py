@@ -25,11 +25,13 @@ class Model:
     Args:
         run: its folder.
         ngram: whether its n-gram model, if it has one, predicts beside the network.
+        precision: "auto", "fp32" or "bf16", of the network's products when it writes.
     """
 
-    def __init__(self, run: "Run", *, ngram: bool = True) -> None:
+    def __init__(self, run: "Run", *, ngram: bool = True, precision: str = "auto") -> None:
         self._run = run
         self._with_ngram = ngram
+        self._precision = precision
         self._loaded: Writer | None = None
         self._index: CopyIndex | None = None
         self._adapted: Bits | None = None  # the index of the text that it adapted to
@@ -57,7 +59,9 @@ class Model:
         if self._loaded is None:
             from charnn.generation.loading import load_writer
 
-            self._loaded = load_writer(self._run, with_ngram=self._with_ngram)
+            self._loaded = load_writer(
+                self._run, with_ngram=self._with_ngram, precision=self._precision
+            )
         return self._loaded
 
     def adapt(
@@ -81,7 +85,9 @@ class Model:
         from charnn.training.saved import Text
 
         text = Text(paths(texts), encoding)
-        adapted = adapted_writer(self._run, text, on_record, with_ngram=self._with_ngram)
+        adapted = adapted_writer(
+            self._run, text, on_record, with_ngram=self._with_ngram, precision=self._precision
+        )
         self._loaded, self._adapted, self._index = adapted.writer, adapted.copies, None
 
     def stream(self, prompt: str = "", *, seed: int | None = None, **options: Any) -> Iterator[str]:
@@ -147,7 +153,7 @@ class Model:
         """Sample number `index` of a seed, as pieces with their cost in bits."""
         from charnn.generation.sampler import sample_text
 
-        expert, tokenizer, _ = self.writer
+        expert, tokenizer = self.writer[:2]
         copies = self._copies(options)
         return sample_text(expert, tokenizer, prompt, options, seed, index=index, copies=copies)
 
@@ -157,7 +163,7 @@ class Model:
         """Samples of a seed, written side by side: their pieces as they come, None at an end."""
         from charnn.generation.sampler import sample_together
 
-        expert, tokenizer, _ = self.writer
+        expert, tokenizer = self.writer[:2]
         copies = self._copies(options)
         return sample_together(expert, tokenizer, prompt, options, seed, num_samples, copies=copies)
 
@@ -167,7 +173,7 @@ class Model:
         """Samples of a seed, written side by side, each as pieces with their cost in bits."""
         from charnn.generation.sampler import sample_texts
 
-        expert, tokenizer, _ = self.writer
+        expert, tokenizer = self.writer[:2]
         copies = self._copies(options)
         return sample_texts(expert, tokenizer, prompt, options, seed, num_samples, copies=copies)
 

@@ -15,6 +15,7 @@ def load(
     *,
     checkpoints: StrPath = DEFAULT_CHECKPOINTS,
     ngram: bool = True,
+    precision: str = "auto",
 ) -> Model:
     """The model of a run.
 
@@ -22,14 +23,19 @@ def load(
         run: its name in `checkpoints`, or a path; None is the one with the newest checkpoint.
         checkpoints: the folder of runs.
         ngram: whether its n-gram model, if it has one, predicts beside the network.
+        precision: of the network's products when it writes: "fp32", "bf16" (which needs numkong,
+            `pip install 'charnn[fast]'`), or "auto", which is bf16 where that is faster.
 
     Raises:
+        OptionError: the precision cannot be had.
         RunNotFoundError: there is none; the message says which there are.
     """
     import_numpy()
+    from charnn.model.products import check_precision
     from charnn.runs.catalog import find_run
 
-    return Model(find_run(Path(checkpoints), run), ngram=ngram)
+    check_precision(precision)
+    return Model(find_run(Path(checkpoints), run), ngram=ngram, precision=precision)
 
 
 def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:

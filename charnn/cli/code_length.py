@@ -1,6 +1,5 @@
 """`charnn eval --code-length`: what a whole text costs from nothing, beside other compressors."""
 
-import json
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from charnn import api
+from charnn.cli.as_json import show_json
 from charnn.cli.interrupts import Interrupted
 from charnn.errors import OptionError
 from charnn.records import Preparing, Record
@@ -75,7 +75,7 @@ def tell_code_length(
         click.echo("charnn: stopped: a code length is known at the end of the text only", err=True)
         raise Interrupted(signal.SIGINT)
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        show_json(result.to_json())
     else:
         click.echo("\n".join(_lines(texts, result)))
 

@@ -1,12 +1,12 @@
 """`charnn corpus clean`: repairs of a text, into a new file, each told with counts and examples."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from charnn.cli.as_json import show_json
 from charnn.cli.options import config_option
 from charnn.errors import OptionError
 
@@ -91,7 +91,7 @@ def command(
         )
     report = clean(source, None if dry_run else output, repairs, encoding=encoding)
     if as_json:
-        click.echo(json.dumps(_as_json(report, output), ensure_ascii=False, indent=1))
+        show_json(_as_json(report, output), indent=1)
         return
     for line in _told(report, output):
         click.echo(line, err=True)

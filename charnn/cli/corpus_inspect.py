@@ -1,12 +1,12 @@
 """`charnn corpus inspect`: what is in a text, and what to do about it."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
+from charnn.cli.as_json import show_json
 from charnn.cli.options import config_option
 from charnn.errors import OptionError
 
@@ -65,7 +65,7 @@ def command(texts: tuple[str, ...], encoding: str | None, full: bool, as_json: b
         }
         told = {**inspection_json(inspection), "tokenizers": tokenizers}
         told["recommendation"] = _as_json(advice)
-        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        show_json(told, indent=1)
         return
     from rich.console import Console
 

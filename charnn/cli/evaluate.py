@@ -1,11 +1,11 @@
 """`charnn eval`: what a text costs a model."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from charnn import api
+from charnn.cli.as_json import show_json
 from charnn.cli.code_length import check_options, tell_code_length
 from charnn.cli.options import (
     checkpoints_option,
@@ -107,7 +107,7 @@ def command(
         dynamic=dynamic,
     )
     if as_json:
-        click.echo(json.dumps({"model": loaded.name, **result.to_json()}, ensure_ascii=False))
+        show_json({"model": loaded.name, **result.to_json()})
     else:
         for line in _lines(loaded.name, texts, result):
             click.echo(line)
@@ -130,7 +130,7 @@ def _tell_samples(loaded: api.Model, part: str | None, as_json: bool) -> None:
 
     report = loaded.measure_samples(part=part)
     if as_json:
-        click.echo(json.dumps({"model": loaded.name, **report.to_json()}, ensure_ascii=False))
+        show_json({"model": loaded.name, **report.to_json()})
     else:
         click.echo("\n".join(table(loaded.name, report)))
 

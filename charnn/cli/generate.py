@@ -28,7 +28,7 @@ _LONG_PROMPT = 50_000  # characters; reading takes seconds, and the terminal wou
 _PROMPT_NAMES = ("PROMPT", "--prompt", "--prompt-file")
 _FILTERS = ("top_k", "top_p", "min_p", "repeat_penalty")
 _DEMANDS = ("length", "stop", "max_copy", "acrostic", "initials", "include")
-_SPELLING = {name: f"--{name.replace('_', '-')}" for name in (*_FILTERS, *_DEMANDS)}
+_SPELLING = {f: f"--{f.replace('_', '-')}" for f in (*_FILTERS, *_DEMANDS, "precision")}
 
 
 @click.command(cls=NearestCommand)
@@ -60,6 +60,7 @@ _SPELLING = {name: f"--{name.replace('_', '-')}" for name in (*_FILTERS, *_DEMAN
 @click.option("--seed", type=int, metavar="N", help="The same seed writes the same text.")
 @click.option("--adapt", metavar="FILE", help="Read this first, and write in its manner.")
 @click.option("--no-ngram", is_flag=True, help="The network alone, without its n-gram model.")
+@click.option("--precision", default="auto", metavar="auto|fp32|bf16", help="Default: auto.")
 @click.option("--no-prompt", is_flag=True, help="Do not repeat the prompt.")
 @click.option("--heat", is_flag=True, help="Tint characters by how surprising they were.")
 @click.option(
@@ -83,6 +84,7 @@ def command(
     seed: int | None,
     adapt: str | None,
     no_ngram: bool,
+    precision: str,
     no_prompt: bool,
     heat: bool,
     as_json: bool,
@@ -100,7 +102,8 @@ def command(
     if interactive:
         check_stdin()
     start = _prompt(prompt, prompt_option, prompt_file)
-    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
+    with as_typed(_SPELLING):
+        loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision=precision)
     if adapt is not None:
         click.echo(f"reading {adapt}", err=True)
         loaded.adapt(adapt)
@@ -124,7 +127,8 @@ def command(
         shower: TextShower | JsonShower
         if as_json:
             head = {"model": loaded.name, "ngram": not no_ngram, "adapt": adapt}
-            shower = JsonShower(sink, {**head, "prompt": start, "seed": chosen})
+            head |= {"precision": loaded.writer.precision, "prompt": start, "seed": chosen}
+            shower = JsonShower(sink, head)
         else:
             shower = TextShower(sink, "" if no_prompt else start, headed=len(ladder) > 1)
         for options in ladder:

@@ -1,7 +1,6 @@
 """Texts that are written side by side, shown one after the other: as text, or as lines of JSON."""
 
 import contextlib
-import json
 import math
 import signal
 import struct
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from charnn.cli.as_json import escaped, json_text
 from charnn.cli.interrupts import Interrupted, ending_signals
 from charnn.cli.sink import Sink
 from charnn.errors import TextError
@@ -240,7 +240,7 @@ class JsonShower:
 
     def __init__(self, sink: Sink, head: dict[str, Any]) -> None:
         self._sink = sink
-        self._head = _json({**head, "text": ""})[:-2]
+        self._head = json_text({**head, "text": ""})[:-2]
 
     def begin(self, options: "SamplingOptions", num_samples: int) -> Show:
         """Show texts that are written with these options."""
@@ -253,41 +253,21 @@ class JsonShower:
                 self._write(self._head)
             begun = piece is not None
             if piece is not None:
-                self._write(_json(piece.text)[1:-1])
+                self._write(json_text(piece.text)[1:-1])
                 characters += len(piece.text)
                 bits += piece.bits
                 return
             cost = bits / characters if characters and math.isfinite(bits) else None
             tail = {"index": index, "bits_per_char": cost, "options": told}
-            self._write('", ' + _json(tail)[1:] + "\n")
+            self._write('", ' + json_text(tail)[1:] + "\n")
             characters, bits = 0, 0.0
 
         return show
 
     def _write(self, part: str) -> None:
-        self._sink.write_exactly(_escaped(part) if self._sink.is_safe else part)
-
-
-def _json(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+        self._sink.write_exactly(escaped(part) if self._sink.is_safe else part)
 
 
 def _finite(value: object) -> object:
     """The value, or the largest number for an infinite one, which JSON does not know."""
     return min(value, sys.float_info.max) if isinstance(value, float) else value
-
-
-def _escaped(part: str) -> str:
-    r"""A part of a JSON text with \u for what a terminal does not show safely as it is.
-
-    >>> print(_escaped('{"text": "가\x9b\u202e'))
-    {"text": "가\u009b\u202e
-    """
-    from charnn.view.display_text import safe_characters
-
-    escaped, place = [], 0
-    for shown, characters in safe_characters(part):
-        exact = part[place : place + characters]
-        escaped.append(exact if shown == exact else json.dumps(exact)[1:-1])
-        place += characters
-    return "".join(escaped)

@@ -178,6 +178,8 @@ def check_range(
     rule = f"in ({lowest}, {highest})" if above else f"in [{lowest}, {highest}]"
     if highest == math.inf:
         rule = f"> {lowest}" if above else f">= {lowest}"
+    if value == math.inf:
+        rule = "finite"
     raise OptionError(f"{name} must be {rule}, got {value}")
 
 

@@ -8,6 +8,7 @@ from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
+from charnn.model.products import choose_precision
 from charnn.model.stepper import Stepper
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
@@ -21,22 +22,26 @@ class Writer(NamedTuple):
     Attributes:
         expert: predicts the next token.
         tokenizer: of the run.
+        precision: of the network's products, "fp32" or "bf16".
         note: why this is not the newest checkpoint; None if it is.
     """
 
     expert: Expert
     tokenizer: Tokenizer
+    precision: str
     note: str | None
 
 
-def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
+def load_writer(run: Run, *, with_ngram: bool = True, precision: str = "auto") -> Writer:
     """The best checkpoint of a run, checked, ready to write.
 
     Args:
         run: the run.
         with_ngram: whether its n-gram model, if it has one, writes together with the network.
+        precision: of the network's products; see `choose_precision`.
 
     Raises:
+        OptionError: see `choose_precision`.
         RunNotFoundError: there is no checkpoint yet.
         RunDamagedError: a file was altered or is that of another run.
         TokenizerError: the tokenizer cannot be used.
@@ -45,11 +50,13 @@ def load_writer(run: Run, *, with_ngram: bool = True) -> Writer:
     checkpoint = run.chosen(WEIGHTS)
     checkpoint.run_file(TOKENIZER)
     tokenizer = run.tokenizer()
+    weights = checkpoint.weights(config.model)
+    precision = choose_precision(precision, weights)
     expert: Expert
-    expert = network = Stepper(config.model, checkpoint.weights(config.model), own=True)
+    expert = network = Stepper(config.model, weights, own=True, bf16=precision == "bf16")
     if with_ngram and (counts := ngram_of(run, checkpoint)) is not None:
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
-    return Writer(expert, tokenizer, checkpoint.note)
+    return Writer(expert, tokenizer, precision, checkpoint.note)
 
 
 def ngram_of(run: Run, checkpoint: Checkpoint) -> Ngram | None:

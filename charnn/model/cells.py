@@ -3,22 +3,21 @@
 Written from their published equations, not from torch; the same in torch is in `recurrence.py`.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from charnn.model.products import Floats, Product
+
 LayerState = tuple[Floats, ...]
 """(h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
 
 
 class Layer:
-    """One recurrent layer; the gates lie side by side in the columns of the weights.
+    """One recurrent layer; the gates lie side by side in what the products give.
 
     Args:
-        input_weights: (size below, gates * hidden_size).
-        recurrent_weights: (hidden_size, gates * hidden_size).
+        size: hidden_size.
+        from_below: (n, size below) -> (n, gates * hidden_size), times the input weights.
+        from_before: (n, hidden_size) -> (n, gates * hidden_size), times the recurrent weights.
         bias_ih: (gates * hidden_size,).
         bias_hh: (gates * hidden_size,).
     """
@@ -26,16 +25,21 @@ class Layer:
     carried = 1
 
     def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+        self,
+        size: int,
+        from_below: Product,
+        from_before: Product,
+        bias_ih: Floats,
+        bias_hh: Floats,
     ) -> None:
-        self.input_weights = input_weights
-        self.recurrent_weights = recurrent_weights
+        self.size = size
+        self.from_below = from_below
+        self.from_before = from_before
         self.bias = bias_ih + bias_hh
-        self.size = len(recurrent_weights)
 
     def project(self, below: Floats) -> Floats:
         """The input side of the gates and all that is constant, (n, gates), from (n, below)."""
-        inputs: Floats = below.dot(self.input_weights)
+        inputs = self.from_below(below)
         inputs += self.bias
         return inputs
 
@@ -61,9 +65,14 @@ class LSTM(Layer):
     carried = 2
 
     def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+        self,
+        size: int,
+        from_below: Product,
+        from_before: Product,
+        bias_ih: Floats,
+        bias_hh: Floats,
     ) -> None:
-        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
+        super().__init__(size, from_below, from_before, bias_ih, bias_hh)
         # sigmoid(x) = (1 + tanh(x / 2)) / 2 turns all four gates into one tanh over the row.
         self._scale = np.full(4 * self.size, 0.5, bias_hh.dtype)
         self._scale[2 * self.size : 3 * self.size] = 1.0
@@ -72,7 +81,7 @@ class LSTM(Layer):
     def advance(self, inputs: Floats, state: LayerState) -> LayerState:
         """See `Layer.advance`."""
         h, c = state
-        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 4 * hidden_size)
+        gates = self.from_before(h)  # (batch, 4 * hidden_size)
         gates += inputs
         gates *= self._scale
         np.tanh(gates, gates)
@@ -96,18 +105,23 @@ class GRU(Layer):
     """
 
     def __init__(
-        self, input_weights: Floats, recurrent_weights: Floats, bias_ih: Floats, bias_hh: Floats
+        self,
+        size: int,
+        from_below: Product,
+        from_before: Product,
+        bias_ih: Floats,
+        bias_hh: Floats,
     ) -> None:
-        super().__init__(input_weights, recurrent_weights, bias_ih, bias_hh)
+        super().__init__(size, from_below, from_before, bias_ih, bias_hh)
         inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
         self.bias[inner:] = bias_ih[inner:]
-        self._inner_bias = bias_hh[inner:]
+        self._inner_bias = bias_hh[inner:].copy()
 
     def advance(self, inputs: Floats, state: LayerState) -> LayerState:
         """See `Layer.advance`."""
         (h,) = state
         inner = 2 * self.size
-        gates: Floats = h.dot(self.recurrent_weights)  # (batch, 3 * hidden_size)
+        gates = self.from_before(h)  # (batch, 3 * hidden_size)
         rz, n = gates[:, :inner], gates[:, inner:]
         rz += inputs[:, :inner]
         rz *= 0.5
@@ -129,7 +143,7 @@ class RNN(Layer):
 
     def advance(self, inputs: Floats, state: LayerState) -> LayerState:
         """See `Layer.advance`."""
-        h: Floats = state[0].dot(self.recurrent_weights)  # (batch, hidden_size)
+        h = self.from_before(state[0])  # (batch, hidden_size)
         h += inputs
         np.tanh(h, out=h)
         return (h,)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.errors import OptionError
-from charnn.model.cells import LAYERS, Floats, LayerState
+from charnn.model.cells import LAYERS, LayerState
+from charnn.model.products import Bf16Product, FloatProduct, Floats, laid_out
 from charnn.model.row_table import RowTable
 from charnn.model.shapes import GATES, ModelShape, weight_shapes
 
@@ -21,12 +22,9 @@ Tokens = npt.NDArray[np.integer[Any]]
 State = tuple[LayerState, ...]
 """One tuple a layer: (h, c) for LSTM, (h,) for GRU and RNN; each (batch, hidden_size)."""
 
-_LAYER_MATRICES = ("weight_ih", "weight_hh")
-_LAYER_BIASES = ("bias_ih", "bias_hh")
+_EMBEDDING = "embedding.weight"
 
 TABLE_BYTES = 24 << 20  # largest table of embedding times input weights
-LARGEST_COPY = 32 << 20  # bytes that may be held besides while weights are laid out
-_LINE = 16  # numbers that fill a line of the cache: six times as fast as one matrix at once
 _READ_CHUNK = 256  # tokens of a prompt whose input side is one product
 
 
@@ -39,6 +37,8 @@ class Stepper:
         dtype: float32 or float64, that of all arithmetic.
         own: whether nobody else needs the weights any more: then they are laid out for speed in
             their own memory, so that they cost it once.
+        bf16: whether products are made in bfloat16, from a copy of the weights; all else stays
+            float32. Needs numkong; see `charnn.model.products`.
 
     Raises:
         OptionError: a weight is missing or of another shape.
@@ -51,20 +51,33 @@ class Stepper:
         dtype: npt.DTypeLike = np.float32,
         *,
         own: bool = False,
+        bf16: bool = False,
     ) -> None:
         arrays = _checked(shape, weights, dtype)
-        columns = _relaid if own else np.transpose
+        multiplied = [
+            n for n, a in arrays.items() if a.ndim == 2 and (shape.tied or n != _EMBEDDING)
+        ]
+        if bf16:  # copies of the others, so that nothing keeps the weights as they were read
+            others = [n for n, a in arrays.items() if a.ndim == 1 or n == _EMBEDDING]
+            arrays |= {name: arrays[name].copy() for name in others}
+        elif own:
+            arrays |= {name: laid_out(arrays[name]) for name in multiplied}
+        product: type[Bf16Product | FloatProduct] = Bf16Product if bf16 else FloatProduct
+        times = {name: product(arrays[name]) for name in multiplied}
         self.shape = shape
         self._layers = [
             LAYERS[shape.cell](
-                *(columns(arrays[f"layers.{index}.{name}_l0"]) for name in _LAYER_MATRICES),
-                *(arrays[f"layers.{index}.{name}_l0"] for name in _LAYER_BIASES),
+                shape.hidden_size,
+                times[f"layers.{index}.weight_ih_l0"],
+                times[f"layers.{index}.weight_hh_l0"],
+                arrays[f"layers.{index}.bias_ih_l0"],
+                arrays[f"layers.{index}.bias_hh_l0"],
             )
             for index in range(shape.num_layers)
         ]
-        self._projection = columns(arrays["projection.weight"]) if shape.projected else None
-        self._output = columns(arrays["embedding.weight" if shape.tied else "output.weight"])
-        self._embedding = self._output.T if shape.tied else arrays["embedding.weight"]
+        self._projection = times["projection.weight"] if shape.projected else None
+        self._output = times[_EMBEDDING if shape.tied else "output.weight"]
+        self._embedding = arrays[_EMBEDDING]
         self._output_bias = arrays["output.bias"]
         self._ones = np.ones_like(self._output_bias)
         gates = GATES[shape.cell] * shape.hidden_size
@@ -170,27 +183,10 @@ class Stepper:
     def _logits(self, hidden: Floats) -> Floats:
         """The output, (batch, vocab_size)."""
         if self._projection is not None:
-            hidden = hidden.dot(self._projection)
-        logits: Floats = hidden.dot(self._output)
+            hidden = self._projection(hidden)
+        logits = self._output(hidden)
         logits += self._output_bias
         return logits
-
-
-def _relaid(matrix: Floats) -> Floats:
-    """The transposed matrix in the same memory, contiguous where that can be.
-
-    One row times such a matrix reads memory from end to end. With the matrix as it was saved
-    OpenBLAS reads many rows at once: 2 % slower from the cache, 1.6 to 9 times from the memory,
-    the more the busier the neighbours are.
-    """
-    if not matrix.flags.writeable or matrix.nbytes > LARGEST_COPY:
-        return matrix.T
-    copy = np.empty(matrix.shape[::-1], matrix.dtype)
-    for start in range(0, len(matrix), _LINE):
-        copy[:, start : start + _LINE] = matrix[start : start + _LINE].T
-    room = matrix.reshape(-1)
-    room[:] = copy.reshape(-1)
-    return room.reshape(copy.shape)
 
 
 def _checked(

@@ -12,6 +12,7 @@ from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.ngram_growth import count_more
+from charnn.model.products import choose_precision
 from charnn.model.stepper import Stepper
 from charnn.records import Preparing
 from charnn.runs.ngram_file import ngram_weight
@@ -40,6 +41,7 @@ def adapted_writer(
     on_progress: Callable[[Preparing], None] | None = None,
     *,
     with_ngram: bool = True,
+    precision: str = "auto",
 ) -> Adapted:
     """What a run writes with once it has gone on learning from a text; the run stays as it is.
 
@@ -50,9 +52,11 @@ def adapted_writer(
         text: what to read.
         on_progress: told how many tokens have been read.
         with_ngram: whether the n-gram model, if there is one, writes together with the network.
+        precision: of the network's products when it writes; see `choose_precision`.
 
     Raises:
-        OptionError: the run does not say how large its gradients were.
+        OptionError: the run does not say how large its gradients were, or the precision cannot
+            be had.
         RunDamagedError: a file of the run was altered.
         TextError: the text cannot be read, or is empty, or the network went astray over it.
     """
@@ -72,12 +76,13 @@ def adapted_writer(
     weights = {name: t.cpu().numpy() for name, t in model.plain_parameters().items()}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise TextError("the network lost itself while it adapted: take another text")
+    precision = choose_precision(precision, weights)
     expert: Expert
-    expert = network = Stepper(model.shape, weights, own=True)
+    expert = network = Stepper(model.shape, weights, own=True, bf16=precision == "bf16")
     counts = ngram_of(run, checkpoint) if with_ngram else None
     if counts is not None:
         counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
     characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
     table = index_tokens(tokens, tokenizer, characters)
-    return Adapted(Writer(expert, tokenizer, checkpoint.note), table)
+    return Adapted(Writer(expert, tokenizer, precision, checkpoint.note), table)

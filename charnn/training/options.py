@@ -145,12 +145,14 @@ def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
 
 def _at_least(name: str, value: float | None, least: float) -> None:
     if value is not None and not least <= value < math.inf:
-        raise OptionError(f"{option_name(name)} must be >= {least}, got {value}")
+        rule = "finite" if value == math.inf else f">= {least}"
+        raise OptionError(f"{option_name(name)} must be {rule}, got {value}")
 
 
 def _above(name: str, value: float | None, bound: float) -> None:
     if value is not None and not bound < value < math.inf:
-        raise OptionError(f"{option_name(name)} must be > {bound}, got {value}")
+        rule = "finite" if value == math.inf else f"> {bound}"
+        raise OptionError(f"{option_name(name)} must be {rule}, got {value}")
 
 
 def _share(name: str, value: float | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import charnn
+from charnn.model import products
 
 Generate = Callable[..., Any]
 
@@ -231,10 +232,32 @@ def test_json_says_everything(generate: Generate) -> None:
         "max_copy": 0,
     }
     assert list(data) == [
-        *("model", "ngram", "adapt", "prompt", "seed", "text", "index", "bits_per_char", "options")
+        *("model", "ngram", "adapt", "precision", "prompt", "seed"),
+        *("text", "index", "bits_per_char", "options"),
     ]
     alone = generate("섭", "--json", "-n", "30", "--seed", "5", "--no-ngram")
     assert json.loads(alone.out)["ngram"] is False
+
+
+def test_a_precision_may_be_chosen(generate: Generate) -> None:
+    said = {name: generate("--json", "--precision", name) for name in ("auto", "fp32")}
+    told = {name: json.loads(done.out)["precision"] for name, done in said.items()}
+    assert told["fp32"] == "fp32"
+    if products.numkong is None:
+        wrong = generate("--precision", "bf16")
+        assert "--precision bf16 needs numkong: pip install 'charnn[fast]'" in wrong.err
+        return
+    wanted = ("--json", "--precision", "bf16", "--seed", "5", "-n", "30")
+    half = json.loads(generate(*wanted).out)
+    assert half["precision"] == "bf16"
+    several = generate(*wanted, "--num-samples", "3").out.splitlines()
+    assert json.loads(several[0])["text"] == half["text"]
+
+
+def test_a_precision_that_there_is_not_is_refused(generate: Generate) -> None:
+    said = generate("--precision", "fp16")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "charnn: --precision must be one of auto, fp32, bf16, got fp16\n"
 
 
 def test_json_has_no_infinity(generate: Generate) -> None:

@@ -67,7 +67,7 @@ WRONG = {
     "--seq-len 0": "seq-len must be >= 1, got 0",
     "--minutes 0": "minutes must be > 0, got 0.0",
     "--minutes nan": "minutes must be > 0, got nan",
-    "--epochs inf": "epochs must be > 0, got inf",
+    "--epochs inf": "epochs must be finite, got inf",
     "--steps 0": "steps must be >= 1, got 0",
     "--dropout 1": "dropout must be in [0, 1), got 1.0",
     "--val-fraction 0.6": "val-fraction must be in [0, 0.5], got 0.6",

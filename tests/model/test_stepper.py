@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from charnn.errors import OptionError
+from charnn.model import products
 from charnn.model import stepper as stepper_module
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape, weight_shapes
@@ -169,7 +170,7 @@ def test_mapped_read_only_weights_are_used_without_a_copy(tmp_path):
     log_probs, _ = step_through(stepper, tokens, stepper.initial_state(BATCH))
     assert (log_probs == expected).all()
     for layer, name in zip(stepper._layers, ("layers.0", "layers.1"), strict=True):
-        assert np.shares_memory(layer.recurrent_weights, mapped[f"{name}.weight_hh_l0"])
+        assert np.shares_memory(layer.from_before.columns, mapped[f"{name}.weight_hh_l0"])
 
 
 def test_own_weights_are_laid_out_in_their_own_memory(shape):
@@ -177,9 +178,9 @@ def test_own_weights_are_laid_out_in_their_own_memory(shape):
     own = {name: array.copy() for name, array in weights.items()}
     kept, relaid = Stepper(shape, weights), Stepper(shape, own, own=True)
     for layer, index in zip(relaid._layers, range(shape.num_layers), strict=True):
-        assert layer.recurrent_weights.flags.c_contiguous
-        assert np.shares_memory(layer.recurrent_weights, own[f"layers.{index}.weight_hh_l0"])
-    assert relaid._output.flags.c_contiguous
+        assert layer.from_before.columns.flags.c_contiguous
+        assert np.shares_memory(layer.from_before.columns, own[f"layers.{index}.weight_hh_l0"])
+    assert relaid._output.columns.flags.c_contiguous
     tokens = some_tokens((SEQ_LEN, BATCH))
     expected, _ = step_through(kept, tokens, kept.initial_state(BATCH))
     log_probs, _ = step_through(relaid, tokens, relaid.initial_state(BATCH))
@@ -194,7 +195,7 @@ def test_weights_that_others_need_or_that_are_large_stay_as_they_are(monkeypatch
     weights = random_weights(shape)
     before = {name: array.copy() for name, array in weights.items()}
     Stepper(shape, weights, np.float64)
-    monkeypatch.setattr(stepper_module, "LARGEST_COPY", 100)
+    monkeypatch.setattr(products, "LARGEST_COPY", 100)
     Stepper(shape, weights, np.float64, own=True)
     for array in weights.values():
         array.setflags(write=False)

@@ -68,7 +68,7 @@ REFUSED = [
     ({"seed": 2**64}, "seed must be in [0, 2**64), got 18446744073709551616"),
     ({"minutes": 0}, "minutes must be > 0, got 0"),
     ({"minutes": math.nan}, "minutes must be > 0, got nan"),
-    ({"minutes": math.inf}, "minutes must be > 0, got inf"),
+    ({"minutes": math.inf}, "minutes must be finite, got inf"),
     ({"epochs": -0.5}, "epochs must be > 0, got -0.5"),
     ({"learning_rate": 0.0}, "learning-rate must be > 0, got 0.0"),
     ({"grad_clip": 0.0}, "grad-clip must be > 0, got 0.0"),

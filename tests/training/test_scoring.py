@@ -235,7 +235,7 @@ def test_a_network_and_its_counts_predict_together(train, story):
     """Against both experts written out token by token in one mixture."""
     run = Run(train(test_fraction=0.05, val_fraction=0.1, steps=40, no_ngram=False).model.path)
     result = score_part(run)
-    expert, tokenizer, _ = load_writer(run)
+    expert, tokenizer = load_writer(run)[:2]
     state, before, nats = expert.initial_state(1), tokenizer.boundary, 0.0
     for token in stream_of(run).part("test").tolist():
         log_probs, state = expert.step(np.array([before]), state)

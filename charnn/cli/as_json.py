@@ -1,0 +1,38 @@
+"""What a command tells as JSON: exact for programs, and safe on a terminal."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+
+def show_json(data: dict[str, Any], *, indent: int | None = None) -> None:
+    """Write an object to stdout, with a line end."""
+    text = json_text(data, indent=indent)
+    click.echo(escaped(text) if sys.stdout.isatty() else text)
+
+
+def json_text(data: object, *, indent: int | None = None) -> str:
+    """The data with every character as it is but those that JSON itself escapes.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def escaped(part: str) -> str:
+    r"""A part of a JSON text with \u for what a terminal does not show safely as it is.
+
+    >>> print(escaped('{"text": "가\x9b\u202e'))
+    {"text": "가\u009b\u202e
+    """
+    from charnn.view.display_text import safe_characters
+
+    safe, place = [], 0
+    for shown, characters in safe_characters(part):
+        exact = part[place : place + characters]
+        safe.append(exact if shown == exact else json.dumps(exact)[1:-1])
+        place += characters
+    return "".join(safe)
