@@ -1,15 +1,24 @@
 """What a command tells as JSON: exact for programs, and safe on a terminal."""
 
 import json
+import math
+import re
 import sys
 from typing import Any
 
 import click
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def show_json(data: dict[str, Any], *, indent: int | None = None) -> None:
-    """Write an object to stdout, with a line end."""
-    text = json_text(data, indent=indent)
+    """Write an object to stdout, with a line end.
+
+    A number that is not finite becomes null, a file's name that is not UTF-8 is escaped.
+    """
+    text = json_text(_finite(data), indent=indent)
+    if not text.isascii():
+        text = _SURROGATE.sub(lambda found: json.dumps(found.group())[1:-1], text)
     click.echo(escaped(text) if sys.stdout.isatty() else text)
 
 
@@ -20,6 +29,17 @@ def json_text(data: object, *, indent: int | None = None) -> str:
         ValueError: a number is not finite.
     """
     return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _finite(data: object) -> object:
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {name: _finite(value) for name, value in data.items()}
+        case list() | tuple():
+            return [_finite(value) for value in data]
+    return data
 
 
 def escaped(part: str) -> str:
