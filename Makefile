@@ -30,7 +30,7 @@ help:
 
 .venv/run: .venv/python setup.cfg pyproject.toml constraints.txt
 	@echo "installing into .venv; torch is large, this may take minutes"
-	$(PIP) install -c constraints.txt -e '.[fast]'
+	$(PIP) install -c constraints.txt -e '.[fast]' || $(PIP) install -c constraints.txt -e .
 	@touch $@
 
 .venv/dev: .venv/python setup.cfg pyproject.toml constraints.txt

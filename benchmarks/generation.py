@@ -16,9 +16,10 @@ multinomial. "prompt" is reading: the prompt of a text, on the same weights, aga
 the same precision. Weights are random; a token is a character here.
 
 With --run it measures that run instead: what bfloat16 costs in bits per character of its held-out
-text; its network alone and with its n-gram model, in turn; then one long text, or with --samples
-some, written by `charnn generate` in a process of its own: seconds of each 100,000 characters as
-they come out of the pipe, to the first, and the largest memory that the process has held.
+text; how long it takes to the first character, beside `import torch`; its network alone and with
+its n-gram model, in turn; then one long text, or with --samples some, written by `charnn generate`
+in a process of its own: seconds of each 100,000 characters as they come out of the pipe, to the
+first, and the largest memory that the process has held.
 
 NumPy runs on one thread unless told otherwise: on two, OpenBLAS waits busily, and any other process
 on the machine makes each product up to a hundred times slower.
@@ -28,10 +29,10 @@ import argparse
 import codecs
 import importlib.util
 import itertools
-import math
 import os
 import platform
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -42,7 +43,8 @@ import numpy as np
 import torch
 
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
-from charnn.generation.loading import Writer, load_writer
+from charnn.generation.coding import token_bits
+from charnn.generation.loading import load_writer
 from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
 from charnn.model.expert import Expert
 from charnn.model.language_model import LanguageModel
@@ -59,6 +61,7 @@ PROMPT = 2000  # characters
 WARM_UP = 3  # steps, or texts, before each turn
 TENTH = 100_000
 HELD_OUT = 40_000  # tokens
+STARTS = 7
 HALF = importlib.util.find_spec("numkong") is not None
 
 
@@ -200,23 +203,39 @@ def print_precisions(path: Path) -> None:
     characters = int(stream.tokenizer.token_characters[tokens].sum(dtype=np.int64))
     for with_ngram in (False, True):
         exact, rounded = (
-            cost(load_writer(run, with_ngram=with_ngram, precision=precision), tokens) / characters
-            for precision in ("fp32", "bf16")
+            token_bits(load_writer(run, with_ngram=with_ngram, precision=name).expert, tokens).sum()
+            / characters
+            for name in ("fp32", "bf16")
         )
-        name = "network and n-gram" if with_ngram else "network"
+        who = "network and n-gram" if with_ngram else "network"
         more = rounded / exact - 1
-        print(f"| {name} | {len(tokens):,} | {exact:.5f} | {rounded:.5f} | {more:+.3%} |")
+        print(f"| {who} | {len(tokens):,} | {exact:.5f} | {rounded:.5f} | {more:+.3%} |")
     print(flush=True)
 
 
-def cost(writer: Writer, tokens: np.ndarray) -> float:
-    """Bits of tokens under what writes, read from the beginning of a document."""
-    state, before, nats = writer.expert.initial_state(1), writer.tokenizer.boundary, 0.0
-    for token in tokens.tolist():
-        log_probs, state = writer.expert.step(np.array([before]), state)
-        nats -= float(log_probs[0, token])
-        before = token
-    return nats / math.log(2)
+def print_start(run: Path) -> None:
+    """Seconds to the first character, and to torch being imported, in turns."""
+    commands = {
+        "import torch": ["-c", "import torch; print()"],
+        "generate -n 1": ["-m", "charnn", "generate", "--no-prompt", "-n", "1", "-m", str(run)],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(STARTS):
+        for name, arguments in commands.items():
+            began = time.perf_counter()
+            with subprocess.Popen(
+                [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ) as process:
+                if process.stdout is None or not process.stdout.read(1):
+                    raise SystemExit(f"{name} wrote nothing")
+                seconds[name].append(time.perf_counter() - began)
+    torch_s, first_s = (statistics.median(seconds[name]) for name in commands)
+    print(
+        f"first character after {first_s:.2f} s ({min(seconds['generate -n 1']):.2f} to "
+        f"{max(seconds['generate -n 1']):.2f}), import torch {torch_s:.2f} s: "
+        f"{first_s / torch_s:.2f} of it\n",
+        flush=True,
+    )
 
 
 def print_experts(path: Path, precision: str, seconds: float, rounds: int) -> None:
@@ -324,6 +343,7 @@ def main() -> None:
     if given.run is not None:
         if HALF:
             print_precisions(given.run)
+        print_start(given.run)
         print_experts(given.run, given.precision, given.seconds, given.rounds)
         print_long_text(given.run, given.precision, given.characters, given.samples)
         return

@@ -10,12 +10,13 @@ Importing this imports neither torch nor NumPy; each function brings what it nee
 from charnn.api.arguments import DEFAULT_CHECKPOINTS, new_seed
 from charnn.api.coding import code_length
 from charnn.api.model import Model
-from charnn.api.runs import list_runs, load
+from charnn.api.runs import check_precision, list_runs, load
 from charnn.api.training import resume, train
 
 __all__ = [
     "DEFAULT_CHECKPOINTS",
     "Model",
+    "check_precision",
     "code_length",
     "list_runs",
     "load",

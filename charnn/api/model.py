@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Model:
     """A trained run: writes text and tells what a text costs it.
 
-    What it writes with is read once, at the first use.
+    What it writes with is read once, at the first use. A model belongs to one thread at a time: it
+    keeps what it has worked out.
 
     Args:
         run: its folder.

@@ -30,12 +30,22 @@ def load(
         OptionError: the precision cannot be had.
         RunNotFoundError: there is none; the message says which there are.
     """
-    import_numpy()
-    from charnn.model.products import check_precision
+    check_precision(precision)
     from charnn.runs.catalog import find_run
 
-    check_precision(precision)
     return Model(find_run(Path(checkpoints), run), ngram=ngram, precision=precision)
+
+
+def check_precision(precision: str) -> None:
+    """Refuse a precision that cannot be had: see `load`.
+
+    Raises:
+        OptionError: it is unknown, or needs what is not installed.
+    """
+    import_numpy()
+    from charnn.model import products
+
+    products.check_precision(precision)
 
 
 def list_runs(checkpoints: StrPath = DEFAULT_CHECKPOINTS) -> list["RunSummary"]:

@@ -12,33 +12,33 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def show_json(data: dict[str, Any], *, indent: int | None = None) -> None:
-    """Write an object to stdout, with a line end.
-
-    A number that is not finite becomes null, a file's name that is not UTF-8 is escaped.
-    """
-    text = json_text(_finite(data), indent=indent)
-    if not text.isascii():
-        text = _SURROGATE.sub(lambda found: json.dumps(found.group())[1:-1], text)
+    """Write an object to stdout, with a line end; a number that is not finite becomes null."""
+    text = json_text(_without_infinities(data), indent=indent)
     click.echo(escaped(text) if sys.stdout.isatty() else text)
 
 
 def json_text(data: object, *, indent: int | None = None) -> str:
-    """The data with every character as it is but those that JSON itself escapes.
+    """The data with every character as it is but those that JSON or UTF-8 cannot hold.
+
+    Lone surrogates, as in the name of a file that is not UTF-8, are escaped.
 
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+    if text.isascii():
+        return text
+    return _SURROGATE.sub(lambda found: json.dumps(found.group())[1:-1], text)
 
 
-def _finite(data: object) -> object:
+def _without_infinities(data: object) -> object:
     match data:
         case float():
             return data if math.isfinite(data) else None
         case dict():
-            return {name: _finite(value) for name, value in data.items()}
+            return {name: _without_infinities(value) for name, value in data.items()}
         case list() | tuple():
-            return [_finite(value) for value in data]
+            return [_without_infinities(value) for value in data]
     return data
 
 

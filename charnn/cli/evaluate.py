@@ -95,7 +95,8 @@ def command(
             raise OptionError(f"{name} is of the run's own text: leave out {texts[0]!r}, or {name}")
     if samples:
         _check_samples(part, dynamic)
-    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
+    # Samples are compared between machines: all of them write in what every machine has.
+    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision="fp32")
     if samples:
         _tell_samples(loaded, part, as_json)
         return

@@ -99,11 +99,12 @@ def command(
     """
     ladder = _ladder(given)
     _check(num_samples, seed, output, heat=heat, raw=raw)
+    with as_typed(_SPELLING):
+        api.check_precision(precision)
     if interactive:
         check_stdin()
     start = _prompt(prompt, prompt_option, prompt_file)
-    with as_typed(_SPELLING):
-        loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision=precision)
+    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision=precision)
     if adapt is not None:
         click.echo(f"reading {adapt}", err=True)
         loaded.adapt(adapt)
@@ -225,6 +226,10 @@ def _read_prompt(file: str) -> str:
         raise TextError(
             f"prompt file {file} is not UTF-8 (byte 0x{error.object[error.start]:02X} at offset "
             f"{error.start}): save it as UTF-8"
+        ) from None
+    except ValueError as error:  # a NUL in the name
+        raise TextError(
+            f"prompt file {file!r} cannot be read: {error}: name another with --prompt-file"
         ) from None
 
 

@@ -1,5 +1,6 @@
 """`charnn generate -i`: a person types, the model goes on, in turns. Commands begin with /."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -221,7 +222,7 @@ class _Session:
         parts = [
             f"temp {options.temperature:g}",
             f"{options.length:,} at a time",
-            f"{len(self._story.text):,} so far",
+            f"{self._story.characters:,} so far",
             "/help",
         ]
         title = plain(join_fitting(parts, max(1, width - 6), " · "))
@@ -269,4 +270,8 @@ def _say_pair(left: str, right: str) -> None:
 
 
 def _columns() -> int:
+    """Of the terminal that is told things; stdout may be a file."""
+    with contextlib.suppress(OSError, ValueError):
+        if columns := os.get_terminal_size(sys.stderr.fileno()).columns:
+            return columns
     return shutil.get_terminal_size().columns

@@ -106,6 +106,7 @@ class Automaton:
 
         A character beyond the length is not shown, but may be looked at: it must fit all the same.
         """
+        left = min(left, self.longest + 1 + texts.code_points.shape[1])  # below what means never
         states = np.full(len(texts.lengths), state, dtype=np.int32)
         permitted = np.ones(len(states), dtype=np.bool_)
         for column in range(texts.code_points.shape[1]):

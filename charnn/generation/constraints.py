@@ -20,6 +20,7 @@ from charnn.generation.following import TextConstraint
 from charnn.generation.lexicon import Held, Lexicon
 from charnn.generation.options import SamplingOptions
 from charnn.generation.outlook import Demands, Outlook
+from charnn.generation.prompt import Start
 from charnn.generation.rules import Acrostic, Initials, Rule, Word, acrostic_parts, initial_leads
 
 _MASKS_BYTES: Final = 16 << 20  # kept masks
@@ -50,6 +51,7 @@ class Constraints:
         self.options = options
         self.words = [Word(word) for word in dict.fromkeys(options.include)]
         self.parts = acrostic_parts(options.acrostic)
+        self.last = prompt[-1:]
         self.lexicon = Lexicon(tokenizer)
         self.automaton = self._automaton(prompt)
         kept = copies if options.max_copy else None
@@ -75,7 +77,12 @@ class Constraints:
             starts.append(lines.start)
         if self.options.initials:
             spaced = bool(prompt) and not prompt[-1].isspace()
-            pattern = Initials(initial_leads(self.options.initials), spaced=spaced)
+            leads = initial_leads(self.options.initials)
+            if len(leads) > self.options.length:  # an automaton of as many states takes seconds
+                raise OptionError(
+                    f"length must be >= {len(leads)} for {self.asked()}, got {self.options.length}"
+                )
+            pattern = Initials(leads, spaced=spaced)
             rules.append(pattern)
             starts.append(pattern.start)
         return Automaton(rules, starts) if rules else None
@@ -115,13 +122,15 @@ class Constraints:
 
 
 def constraints_for(
-    options: SamplingOptions, tokenizer: Tokenizer, prompt: str, copies: CopyIndex | None
+    options: SamplingOptions, tokenizer: Tokenizer, start: Start, copies: CopyIndex | None
 ) -> Constraints | None:
-    """What the options ask of a text; None where it is nothing, so that nothing is done for it.
+    """What the options ask of a text that goes on from a start; None where it is nothing.
+
+    Then nothing is done for it, not even putting the turns of a long session together.
 
     Raises:
         OptionError: no text of that length is like that, or copies are to be kept apart without
             an index of the training text.
     """
     asked = options.acrostic or options.initials or options.include or options.max_copy
-    return Constraints(options, tokenizer, prompt, copies) if asked else None
+    return Constraints(options, tokenizer, start.text, copies) if asked else None

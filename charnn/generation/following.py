@@ -61,7 +61,7 @@ class TextConstraint:
         self._outlook = outlook
         self._held: Held | None = None
         self._script: list[int] = []
-        self._last = ""
+        self._last = constraints.last
         self._paces: list[Pace] = []
         if constraints.options.initials:
             self._paces.append(WordPace(constraints.lexicon))
@@ -107,7 +107,7 @@ class TextConstraint:
 
     @property
     def last(self) -> str:
-        """The last character written; "" at the beginning."""
+        """The last character, of the prompt before anything is written; "" at the beginning."""
         return self._last
 
     @property
@@ -130,7 +130,9 @@ class TextConstraint:
             return False
         outlook, written = self._committed(number, spaced=spaced)
         automaton, copies = outlook.demands.automaton, outlook.demands.copies
-        if automaton is None or automaton.needs[outlook.state] > outlook.left:
+        if automaton is None or not automaton.possible(outlook.state):
+            return False
+        if automaton.needs[outlook.state] > outlook.left:
             return False
         ahead = one_text(automaton.forced(outlook.state, outlook.left) or written)
         most = outlook.demands.max_copy

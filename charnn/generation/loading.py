@@ -1,6 +1,10 @@
 """A run folder -> what writes: its experts and its tokenizer. No torch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import RunDamagedError
@@ -9,11 +13,14 @@ from charnn.model.mixture import Mixture
 from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.products import choose_precision
+from charnn.model.shapes import ModelShape
 from charnn.model.stepper import Stepper
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
+
+Weights = Mapping[str, NDArray[np.float32]]
 
 
 class Writer(NamedTuple):
@@ -46,17 +53,42 @@ def load_writer(run: Run, *, with_ngram: bool = True, precision: str = "auto") -
         RunDamagedError: a file was altered or is that of another run.
         TokenizerError: the tokenizer cannot be used.
     """
-    config = run.config()
     checkpoint = run.chosen(WEIGHTS)
     checkpoint.run_file(TOKENIZER)
     tokenizer = run.tokenizer()
-    weights = checkpoint.weights(config.model)
-    precision = choose_precision(precision, weights)
+    shape = run.config().model
+    weights = checkpoint.weights(shape)
+    counts = ngram_of(run, checkpoint) if with_ngram else None
+    return make_writer(shape, weights, counts, tokenizer, checkpoint, precision)
+
+
+def make_writer(
+    shape: ModelShape,
+    weights: Weights,
+    counts: Ngram | None,
+    tokenizer: Tokenizer,
+    checkpoint: Checkpoint,
+    precision: str,
+) -> Writer:
+    """What writes with a network and counts, together if there are both.
+
+    Args:
+        shape: of the network.
+        weights: its weights, which nobody else needs any more.
+        counts: the n-gram model.
+        tokenizer: of the run.
+        checkpoint: says how much the counts weigh.
+        precision: of the network's products; see `choose_precision`.
+
+    Raises:
+        OptionError: see `choose_precision`.
+    """
+    chosen = choose_precision(precision, weights)
     expert: Expert
-    expert = network = Stepper(config.model, weights, own=True, bf16=precision == "bf16")
-    if with_ngram and (counts := ngram_of(run, checkpoint)) is not None:
+    expert = network = Stepper(shape, weights, own=True, bf16=chosen == "bf16")
+    if counts is not None:
         expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
-    return Writer(expert, tokenizer, precision, checkpoint.note)
+    return Writer(expert, tokenizer, chosen, checkpoint.note)
 
 
 def ngram_of(run: Run, checkpoint: Checkpoint) -> Ngram | None:

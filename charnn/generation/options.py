@@ -1,6 +1,7 @@
 """SamplingOptions: how a text is written, every value checked."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charnn.errors import OptionError
@@ -64,7 +65,15 @@ class SamplingOptions:
         check_max_copy(self.max_copy)
 
 
-def _check_texts(name: str, texts: object) -> None:
-    """Refuse one text where several are meant: it is a sequence of texts too, and a likely slip."""
+def _check_texts(name: str, texts: Sequence[str]) -> None:
+    """Refuse texts that no text can hold, and one text where several are meant.
+
+    A text is a sequence of texts too, and a likely slip.
+    """
     if isinstance(texts, str):
         raise OptionError(f"{name} must be a tuple of texts, got {texts!r}; write ({texts!r},)")
+    for text in texts:
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise OptionError(
+                f"{name} must be valid Unicode, got {text!r}: leave the surrogate out"
+            )

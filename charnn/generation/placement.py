@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charnn.corpus.tokenizers.base import Tokenizer
+from charnn.errors import OptionError
 from charnn.generation.ending import TextPiece
 from charnn.generation.following import TextConstraint
 from charnn.generation.row import Row
@@ -113,7 +114,12 @@ class Placement:
         characters, best = 0, None
         while constraint.slack > 0 and characters < longest and not row.ending.reached:
             best = self._cheapest(constraint, point, len(draft), best)
-            token, bits = self._next(row, point)
+            try:
+                token, bits = self._next(row, point)
+            except OptionError:  # a copy that the draft ran into; the text itself need not
+                if best is None:
+                    raise
+                break
             characters += sum(len(piece.text) for piece in row.push(token, bits))
             draft.append((token, bits))
             point = self._step(point, token)

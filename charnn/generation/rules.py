@@ -228,14 +228,12 @@ def check_word(word: str) -> None:
     """Refuse a word that no text can be made to hold.
 
     Raises:
-        OptionError: it is empty, too long, or holds what no text can.
+        OptionError: it is empty or too long.
     """
     if not 1 <= len(word) <= _LONGEST_WORD:
         raise OptionError(
             f"include must be 1 to {_LONGEST_WORD} characters, got {len(word)}: name a word"
         )
-    if any("\ud800" <= character <= "\udfff" for character in word):
-        raise OptionError(f"include must be valid Unicode, got {word!r}: leave the surrogate out")
 
 
 def _borders(word: str) -> list[int]:

@@ -163,7 +163,7 @@ class _Writing:
     ) -> None:
         self._expert, self._tokenizer, self._options = expert, tokenizer, options
         self._start = start
-        self._constraints = constraints_for(options, tokenizer, start.text, copies)
+        self._constraints = constraints_for(options, tokenizer, start, copies)
         self._masks = Masks(tokenizer, start.log_probs.dtype)
         self.side_by_side = 1 if options.include else _ROWS
 

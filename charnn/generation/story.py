@@ -47,6 +47,11 @@ class Story:
         return "".join(turn.added + turn.written.getvalue() for turn in self._turns)
 
     @property
+    def characters(self) -> int:
+        """Code points of the text; asked for at every key, and told without joining it."""
+        return sum(len(turn.added) + turn.characters for turn in self._turns)
+
+    @property
     def added(self) -> str:
         """What the person began the last turn with; "" before the first."""
         return self._turns[-1].added if self._turns else ""
@@ -81,7 +86,7 @@ class Story:
             raise OptionError("there is nothing to write anew yet: begin with a text")
         turn = self._turns[-1]
         pieces = self._sample(turn, options)
-        turn.written = StringIO()
+        turn.written, turn.characters = StringIO(), 0
         return turn.keep(pieces)
 
     def undo(self) -> None:
@@ -115,10 +120,13 @@ class _Turn:
         self.added = added
         self.start = start
         self.written = StringIO()
+        self.characters = 0
 
     def keep(self, pieces: Iterator[TextPiece]) -> Iterator[TextPiece]:
         """The same pieces, each kept before it is passed on."""
         written = self.written
         for piece in pieces:
-            written.write(piece.text)
+            count = written.write(piece.text)
+            if written is self.written:  # not written anew meanwhile
+                self.characters += count
             yield piece

@@ -32,7 +32,7 @@ class NgramExpert:
         self._unigrams = ngram.unigrams.astype(np.float32)
         self._scratch = np.empty_like(self._unigrams)
         size = ngram.vocab_size
-        self._table = RowTable(self._bigram, size, size, np.float32, TABLE_BYTES)
+        self._table = RowTable(self._bigrams, size, size, np.float32, TABLE_BYTES)
 
     @property
     def vocab_size(self) -> int:
@@ -99,6 +99,10 @@ class NgramExpert:
         shortest = self._table.row(contexts[0]) if contexts else self._unigrams
         np.multiply(shortest, weight, out=self._scratch)
         row += self._scratch
+
+    def _bigrams(self, tokens: Sequence[int]) -> Floats:
+        """The distributions behind single tokens, (n, vocab_size)."""
+        return np.stack([self._bigram(token) for token in tokens])
 
     def _bigram(self, token: int) -> Floats:
         """The distribution behind a single token, (vocab_size,)."""

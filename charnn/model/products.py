@@ -18,6 +18,8 @@ try:
     import numkong
 except ImportError:  # it is optional
     numkong = None  # type: ignore[assignment]
+if not hasattr(numkong, "dots_packed"):  # another version than the extra asks for
+    numkong = None  # type: ignore[assignment]
 
 Floats = npt.NDArray[np.floating[Any]]
 Product = Callable[[Floats], Floats]
@@ -27,7 +29,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 LARGEST_COPY = 32 << 20  # bytes that may be held besides while weights are laid out
 _LINE = 16  # numbers that fill a line of the cache: six times as fast as one matrix at once
 _BF16: Final = "bf16"
-_FAST = "genoa"  # numkong's word for AVX-512 bf16, the only kind that has been measured here
+_FAST, _UNTRIED = "genoa", "sapphireamx"  # numkong's words for AVX-512 bf16, and for AMX
 
 
 def check_precision(precision: str) -> None:
@@ -47,7 +49,7 @@ def choose_precision(precision: str, weights: Mapping[str, npt.NDArray[Any]]) ->
 
     Args:
         precision: one of `PRECISIONS`; "auto" is bfloat16 where numkong is installed, the processor
-            is known to be faster with it, and the copy of the weights is small.
+            is of the kind that has been measured, and both copies of the weights are small.
         weights: of the network.
 
     Returns:
@@ -59,8 +61,10 @@ def choose_precision(precision: str, weights: Mapping[str, npt.NDArray[Any]]) ->
     check_precision(precision)
     if precision != "auto":
         return precision
-    small = sum(array.nbytes for array in weights.values()) <= 2 * LARGEST_COPY
-    return "bf16" if small and numkong and numkong.get_capabilities().get(_FAST) else "fp32"
+    if numkong is None or sum(array.nbytes for array in weights.values()) > LARGEST_COPY:
+        return "fp32"
+    known = numkong.get_capabilities()
+    return "bf16" if known.get(_FAST) and not known.get(_UNTRIED) else "fp32"
 
 
 class FloatProduct:
@@ -90,12 +94,12 @@ class Bf16Product:
     """
 
     def __init__(self, matrix: Floats) -> None:
-        self._tensor, self._dots = numkong.Tensor, numkong.dots_packed
-        self._packed = numkong.dots_pack(numkong.Tensor(matrix).astype(_BF16))
+        self._round, self._dots = numkong.astype, numkong.dots_packed
+        self._packed = numkong.dots_pack(numkong.astype(matrix, _BF16))
 
     def __call__(self, rows: Floats) -> Floats:
         """Rows (n, inputs) -> (n, outputs)."""
-        return np.asarray(self._dots(self._tensor(rows).astype(_BF16), self._packed))
+        return np.asarray(self._dots(self._round(rows, _BF16), self._packed))
 
 
 def laid_out(matrix: Floats) -> Floats:

@@ -16,7 +16,8 @@ class RowTable:
     come early, so a table too small for all of them still holds nearly all that are asked for.
 
     Args:
-        make: a token's row, (width,); the same whenever it is asked.
+        make: the rows of some tokens, (n, width); a token's the same, to the bit, whenever and
+            beside whichever it is asked.
         vocab_size: number of tokens.
         width: of a row.
         dtype: of a row.
@@ -25,7 +26,7 @@ class RowTable:
 
     def __init__(
         self,
-        make: Callable[[int], Floats],
+        make: Callable[[Sequence[int]], Floats],
         vocab_size: int,
         width: int,
         dtype: npt.DTypeLike,
@@ -42,20 +43,27 @@ class RowTable:
         if place is not None:
             kept: Floats = self._kept[place]
             return kept
-        made = self._make(token)
-        place = len(self._places)
-        if place < len(self._kept):
-            self._kept[place] = made
-            self._places[token] = place
+        made: Floats = self._make([token])[0]
+        self._keep(token, made)
         return made
 
     def rows(self, tokens: Sequence[int]) -> Floats:
         """The rows of some tokens, (n, width); not to be written to."""
         if len(tokens) == 1:
             return self.row(tokens[0])[None]
-        made = {token: self.row(token) for token in set(tokens).difference(self._places)}
         places = self._places
+        made = {}
+        if new := sorted(set(tokens).difference(places)):
+            made = dict(zip(new, self._make(new), strict=True))
+            for token, row in made.items():
+                self._keep(token, row)
         if made.keys() <= places.keys():
             gathered: Floats = self._kept.take([places[token] for token in tokens], axis=0)
             return gathered
         return np.stack([made[t] if t in made else self._kept[places[t]] for t in tokens])
+
+    def _keep(self, token: int, row: Floats) -> None:
+        place = len(self._places)
+        if place < len(self._kept):
+            self._kept[place] = row
+            self._places[token] = place

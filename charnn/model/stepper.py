@@ -25,7 +25,7 @@ State = tuple[LayerState, ...]
 _EMBEDDING = "embedding.weight"
 
 TABLE_BYTES = 24 << 20  # largest table of embedding times input weights
-_READ_CHUNK = 256  # tokens of a prompt whose input side is one product
+_READ_CHUNK = 256  # tokens of a prompt whose input side is made at once
 
 
 class Stepper:
@@ -34,7 +34,7 @@ class Stepper:
     Args:
         shape: the sizes.
         weights: the arrays `weight_shapes(shape)` names; not copied where the dtype fits.
-        dtype: float32 or float64, that of all arithmetic.
+        dtype: float32 or float64, that of all arithmetic but bf16's.
         own: whether nobody else needs the weights any more: then they are laid out for speed in
             their own memory, so that they cost it once.
         bf16: whether products are made in bfloat16, from a copy of the weights; all else stays
@@ -65,6 +65,7 @@ class Stepper:
         product: type[Bf16Product | FloatProduct] = Bf16Product if bf16 else FloatProduct
         times = {name: product(arrays[name]) for name in multiplied}
         self.shape = shape
+        self._bf16 = bf16
         self._layers = [
             LAYERS[shape.cell](
                 shape.hidden_size,
@@ -82,7 +83,7 @@ class Stepper:
         self._ones = np.ones_like(self._output_bias)
         gates = GATES[shape.cell] * shape.hidden_size
         self._table = RowTable(
-            self._first_input, shape.vocab_size, gates, self._embedding.dtype, TABLE_BYTES
+            self._make_first_inputs, shape.vocab_size, gates, self._embedding.dtype, TABLE_BYTES
         )
 
     @property
@@ -151,10 +152,12 @@ class Stepper:
         """What the tokens add to the gates of layer 0, (n, gates * hidden_size)."""
         return self._table.rows(tokens.tolist())
 
-    def _first_input(self, token: int) -> Floats:
-        """What one token adds to them, (gates * hidden_size,)."""
-        inputs: Floats = self._layers[0].project(self._embedding[token : token + 1])[0]
-        return inputs
+    def _make_first_inputs(self, tokens: Sequence[int]) -> Floats:
+        """The same without the table: one product where its rows do not depend on each other."""
+        project = self._layers[0].project
+        if self._bf16:
+            return project(self._embedding[list(tokens)])
+        return np.concatenate([project(self._embedding[t : t + 1]) for t in tokens])
 
     def _log_probs(self, hidden: Floats) -> Floats:
         """Log-softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""

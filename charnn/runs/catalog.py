@@ -227,6 +227,11 @@ def _run_paths(checkpoints: Path) -> list[Path]:
             f"{str(checkpoints)!r} cannot be read as a folder of runs ({error.strerror}): name "
             "another with --checkpoints"
         ) from error
+    except ValueError as error:  # a NUL in the name
+        raise RunError(
+            f"{str(checkpoints)!r} cannot be read as a folder of runs ({error}): name another "
+            "with --checkpoints"
+        ) from error
     return sorted(path for path in paths if stat.S_ISDIR(_mode(path) or 0) or _is_exported(path))
 
 

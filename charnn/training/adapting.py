@@ -7,15 +7,9 @@ import numpy as np
 
 from charnn.errors import TextError
 from charnn.generation.copies import Bits, index_tokens
-from charnn.generation.loading import Writer, ngram_of
-from charnn.model.expert import Expert
-from charnn.model.mixture import Mixture
-from charnn.model.ngram_expert import NgramExpert
+from charnn.generation.loading import Writer, make_writer, ngram_of
 from charnn.model.ngram_growth import count_more
-from charnn.model.products import choose_precision
-from charnn.model.stepper import Stepper
 from charnn.records import Preparing
-from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
@@ -76,13 +70,10 @@ def adapted_writer(
     weights = {name: t.cpu().numpy() for name, t in model.plain_parameters().items()}
     if not all(np.isfinite(array).all() for array in weights.values()):
         raise TextError("the network lost itself while it adapted: take another text")
-    precision = choose_precision(precision, weights)
-    expert: Expert
-    expert = network = Stepper(model.shape, weights, own=True, bf16=precision == "bf16")
     counts = ngram_of(run, checkpoint) if with_ngram else None
     if counts is not None:
         counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
-        expert = Mixture(network, NgramExpert(counts), ngram_weight(checkpoint))
+    writer = make_writer(model.shape, weights, counts, tokenizer, checkpoint, precision)
     characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
     table = index_tokens(tokens, tokenizer, characters)
-    return Adapted(Writer(expert, tokenizer, precision, checkpoint.note), table)
+    return Adapted(writer, table)

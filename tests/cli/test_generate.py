@@ -111,6 +111,13 @@ def test_the_nearer_prompt_counts(
     (here / "options.toml").write_text('prompt-file = "gone.txt"\n', encoding="utf-8")
     rest = ("-n", "5", "--seed", "1", "--config", "options.toml")
     assert generate(*rest).code == 1
+    (here / "nul.toml").write_text('prompt-file = "a\\u0000"\n', encoding="utf-8")
+    wrong = generate("--config", "nul.toml")
+    assert (wrong.code, wrong.err) == (
+        1,
+        "charnn: prompt file 'a\\x00' cannot be read: embedded null byte: name another with "
+        "--prompt-file\n",
+    )
     monkeypatch.setenv("CHARNN_GENERATE_PROMPT", "먹내")
     assert generate(*rest).out.startswith("먹내")
     assert generate("섭섭", *rest).out.startswith("섭섭")
@@ -427,6 +434,14 @@ def test_a_file_that_cannot_be_written(generate: Generate) -> None:
         (("--repeat-penalty", "0"), "--repeat-penalty must be > 0, got 0.0"),
         (("-n", "0"), "--length must be >= 1, got 0"),
         (("--num-samples", "0"), "--num-samples must be >= 1, got 0"),
+        (
+            ("--precision", "fp16", "--prompt-file", "gone.txt"),
+            "--precision must be one of auto, fp32, bf16, got fp16",
+        ),
+        (
+            ("--stop", "\udcff"),
+            "--stop must be valid Unicode, got '\\udcff': leave the surrogate out",
+        ),
         (("--seed", "-1"), "--seed must be >= 0, got -1"),
         (("--stop", ""), "--stop must not be an empty text; leave it out to stop at the length"),
         (("--temps", "0.5,-1"), "--temps must be >= 0, got -1.0"),

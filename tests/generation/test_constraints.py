@@ -311,6 +311,25 @@ def test_a_word_stands_where_the_model_finds_it_most_natural(tokenizers, experts
     assert text.index("마바") == 10
 
 
+@pytest.mark.parametrize("prompt", ["형식은", "형식은 ", "“", ""])
+@pytest.mark.parametrize("length", [3, 12])
+def test_a_word_is_not_glued_to_the_prompt(tokenizer, experts, prompt, length):
+    network = experts.network(tokenizer.vocab_size)
+    text = prompt + write(network, tokenizer, prompt, include=("바다",), length=length)
+    before = text[: text.index("바다", len(prompt))]
+    assert not before[-1:].isalnum()
+
+
+def test_rules_hold_however_long_the_text_may_become(tokenizers, experts):
+    char = tokenizers["char"]
+    network, copies = experts.network(char.vocab_size), copies_of(TRAINING, char)
+    options = SamplingOptions(acrostic="삼행시", max_copy=12, length=2**31)
+    pieces = sample_text(network, char, "", options, 1, copies=copies)
+    assert next(pieces).text[0] == "삼"
+    options = SamplingOptions(acrostic="가나", include=("다라",), length=2**31)
+    assert next(sample_text(network, char, "", options, 1)).text[0] == "가"
+
+
 def test_lines_share_the_length_and_end_at_words(tokenizer, experts):
     script = tokenizer.encode("가나 다라 " * 30).tolist()
     expert = experts.script(tokenizer.vocab_size, script)
@@ -439,6 +458,10 @@ def test_options_are_checked(options, message):
             "less at once",
         ),
         ({"max_copy": 10}, "max_copy needs the index of the training text: give copies"),
+        (
+            {"initials": "ㅇㄱ" * 1900, "length": 500},
+            f"length must be >= 3800 for initials '{'ㅇㄱ' * 1900}', got 500",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_before_the_first_piece(tokenizers, experts, options, message):

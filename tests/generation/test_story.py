@@ -55,9 +55,10 @@ def test_undo_takes_turns_back_one_by_one(story):
     for added in ("가", "", "다라"):
         text_of(story.write(added, SHORT))
         texts.append(story.text)
+        assert story.characters == len(story.text)
     for text in reversed(texts[:-1]):
         story.undo()
-        assert story.text == text
+        assert (story.text, story.characters) == (text, len(text))
     with pytest.raises(OptionError) as error:
         story.undo()
     assert str(error.value) == "there is nothing to take back: the text is empty"
@@ -70,6 +71,7 @@ def test_retry_writes_the_last_part_anew(story):
     tries = {text_of(story.retry(SHORT)) for _ in range(3)}
     last = text_of(story.retry(SHORT))
     assert len({first, last, *tries}) > 1
+    assert story.characters == len(story.text)
     assert story.text == "가" + before + "나" + last
 
 
@@ -84,6 +86,12 @@ def test_what_was_shown_before_it_was_stopped_is_kept(story):
     pieces = story.write("가", SamplingOptions(length=10**9))
     shown = "".join(next(pieces).text for _ in range(5))
     assert story.text == "가" + shown
+    other = story.retry(SamplingOptions(length=10**9))
+    again = next(other).text
+    next(pieces)  # of what was written before, which nobody keeps any more
+    assert (story.text, story.characters) == ("가" + again, 1 + len(again))
+    shown = again + next(other).text
+    other.close()
     pieces.close()
     assert text_of(story.write("나", SHORT))
     assert story.text.startswith(f"가{shown}나")

@@ -16,9 +16,13 @@ def row_of(token):
     return np.arange(WIDTH) + 10.0 * token
 
 
+def rows_of(tokens):
+    return np.stack([row_of(token) for token in tokens])
+
+
 @given(asked, st.integers(0, VOCAB * ROW_BYTES + 50))
 def test_every_row_is_its_tokens(turns, room):
-    table = RowTable(row_of, VOCAB, WIDTH, np.float64, room)
+    table = RowTable(rows_of, VOCAB, WIDTH, np.float64, room)
     for tokens in turns:
         np.testing.assert_array_equal(table.rows(tokens), [row_of(token) for token in tokens])
         np.testing.assert_array_equal(table.row(tokens[0]), row_of(tokens[0]))
@@ -27,7 +31,7 @@ def test_every_row_is_its_tokens(turns, room):
 def test_rows_are_made_once_while_there_is_room_and_each_time_when_there_is_none():
     made = []
     table = RowTable(
-        lambda token: (made.append(token), row_of(token))[1], VOCAB, WIDTH, float, 2 * ROW_BYTES
+        lambda tokens: (made.extend(tokens), rows_of(tokens))[1], VOCAB, WIDTH, float, 2 * ROW_BYTES
     )
     table.rows([4, 4])
     table.row(4)
