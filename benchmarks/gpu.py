@@ -121,11 +121,12 @@ def speed(path: Path, sizes: dict[str, Any], device: Device, options: argparse.N
     contestants = [timer(one.take, device.kind, options.turn) for one in (ours, bare)]
     own, other = medians(contestants, options.turns)
     ours.drain()
-    characters = ours.tokens * ours.characters_per_token
-    del bare, contestants
+    characters, recipe = ours.tokens * ours.characters_per_token, ours.recipe
+    del ours, bare, contestants  # what they hold is no part of the training's peak
+    _forget_peak(device)
     watch, peak = _train(path, device, sizes | {"minutes": options.minutes})
     return {
-        "window": f"{ours.recipe.batch_size} x {ours.recipe.seq_len}",
+        "window": f"{recipe.batch_size} x {recipe.seq_len}",
         "steps": characters / own,
         "bare": characters / other,
         "everything": characters * watch.steps_per_second(),

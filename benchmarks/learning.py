@@ -7,7 +7,7 @@
     python benchmarks/learning.py --table rows.jsonl baseline.jsonl      # measures nothing
 
 Each row is a process of its own, from start to exit, with nothing else running. It is scored in one
-stateful pass over the last 10 % of the text, which chose the checkpoint and nothing else: the
+stateful pass over the last 10 % of the text, which chose the checkpoint of the training: the
 network alone, the n-gram model alone, both, and with a star all three while they go on learning.
 With --split 85/5/10, the way recipes are developed, the last 10 % chose nothing at all.
 

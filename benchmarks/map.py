@@ -7,7 +7,8 @@ r"""The map of learning: bits per character over the size of a text by the time 
 
 Where does a neural model start to pay for its minutes? Each cell is a whole `charnn train` with
 nothing but --minutes, on a text of so many bytes (UTF-8; k is a thousand) that ends where the
-held-out part begins: cuts are nested, and each is as near to what it has to foretell as the others.
+held-out part begins: cuts are nested. The last tenth of each cut chooses the checkpoint and is not
+trained on, so that a larger cut ends farther from what it has to foretell, as it does for a user.
 The held-out part is the last 10 % of the whole text, at most 50,000 characters; it chooses nothing
 and is the same for all cells of a text. Every cell scores the counts, the network and both, as
 trained and while they go on learning.
@@ -52,12 +53,12 @@ def main() -> None:
 
 def _measure(options: argparse.Namespace) -> None:
     """Every cell that the file does not have, the short ones first."""
-    done = {(row["text"], row["size"], row["seconds"]) for row in read(options.out)}
+    done = {(row["text"], row["size"], row["seconds"], row["seed"]) for row in read(options.out)}
     for seconds, name in product(sorted(options.seconds), options.texts):
         path = find_text(name)
         whole, held_out = halves(read_text(path))
         for size in sizes_of(whole, options.sizes):
-            if (path.name, size, seconds) in done:
+            if (path.name, size, seconds, options.seed) in done:
                 continue
             row = {"text": path.name, "size": size, "seconds": seconds, "seed": options.seed}
             row |= measure(last_bytes(whole, size), held_out, seconds, options.seed)

@@ -111,7 +111,7 @@ class BareSteps:
 
 
 class _Bare(nn.Module):
-    """The same network as torch has it: embedding, one nn.LSTM of all layers, tied output."""
+    """The same network as torch has it: embedding, one nn.LSTM of all layers, output."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -122,8 +122,10 @@ class _Bare(nn.Module):
             if shape.projected
             else nn.Identity()
         )
-        self.output = nn.Linear(shape.embedding_size, shape.vocab_size)
-        self.output.weight = self.embedding.weight
+        below = shape.embedding_size if shape.projected else shape.hidden_size
+        self.output = nn.Linear(below, shape.vocab_size)
+        if shape.tied:
+            self.output.weight = self.embedding.weight
 
     def forward(
         self, tokens: Tensor, state: tuple[Tensor, Tensor] | None

@@ -218,7 +218,7 @@ def _window_means(
         windows = text[where].to(device.torch_device)
         logits, _ = model(windows[:-1], model.initial_state(rows))
         nats = F.cross_entropy(logits.flatten(0, 1), windows[1:].flatten(), reduction="sum")
-        means[batch] = nats.double().cpu() / lengths[where[1:]].sum()
+        means[batch] = nats.cpu().double() / lengths[where[1:]].sum()
     return means
 
 

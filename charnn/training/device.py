@@ -61,8 +61,8 @@ def choose_device(
     kind = _choose_kind(device)
     torch.set_num_threads(threads or usable_cores())
     if kind == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = True
-        torch.backends.cudnn.allow_tf32 = True
+        rounded = precision != "fp32"
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = rounded
     able = precision != "fp32" and _has_bf16(kind)
     if precision == "bf16" and not able:
         raise DeviceError(f"precision bf16 is not available on this {kind}: use --precision fp32")

@@ -23,6 +23,8 @@ from charnn.model.recurrence import State, detach
 from charnn.training.device import Device
 from charnn.training.scores import Nats, Tokens
 
+_SHORTEST = 1e-30  # a length to divide by where there is none
+
 
 @dataclass(frozen=True, slots=True)
 class Dynamics:
@@ -34,12 +36,16 @@ class Dynamics:
         decay: share of the way back to the trained weights after each step, on average.
         floor: added to each root mean square, as a share of their mean, so that weights which
             had hardly any gradient do not run away.
+        longest: root mean square of a step over all weights, in multiples of the rate, above which
+            the step is shortened to it. A trained network stays below 7; one of a few steps, whose
+            gradients have not been known for long, would leave all numbers behind.
     """
 
     segment: int = 32
     rate: float = 6e-4
     decay: float = 1e-2
     floor: float = 0.5
+    longest: float = 10.0
 
 
 USUAL = Dynamics()
@@ -70,16 +76,21 @@ class Adaptation:
         # One mean over all weights: their gradients are compared with one another.
         mean = sum(float(root.sum()) for root in held) / sum(root.numel() for root in held)
         self._rates = [dynamics.rate / (root + dynamics.floor * mean) for root in held]
+        count = sum(weight.numel() for weight in self._weights)
+        self._longest = dynamics.longest * dynamics.rate * count**0.5
         self._decays = [(dynamics.decay * root / mean).clamp(max=1.0) for root in held]
 
     def learn(self, loss: Tensor) -> None:
         """Take one step against the gradient of a loss, and part of the way back."""
         gradients = torch.autograd.grad(loss, self._weights)
         with torch.no_grad():
-            for weight, gradient, rate, decay, trained in zip(
-                self._weights, gradients, self._rates, self._decays, self._trained, strict=True
+            steps = [gradient * rate for gradient, rate in zip(gradients, self._rates, strict=True)]
+            length = torch.stack([torch.linalg.vector_norm(step) for step in steps]).norm()
+            share = (self._longest / length.clamp(min=_SHORTEST)).clamp(max=1.0)
+            for weight, step, decay, trained in zip(
+                self._weights, steps, self._decays, self._trained, strict=True
             ):
-                weight.addcmul_(gradient, rate, value=-1)
+                weight.addcmul_(step, share, value=-1)
                 weight.addcmul_(decay, trained - weight)
 
 
@@ -115,7 +126,7 @@ def dynamic_nats(
         stop = min(start + dynamics.segment, len(tokens))
         logits, state = model(text[start:stop, None], detach(state))  # (segment, 1, vocab)
         losses = F.cross_entropy(logits[:, 0], text[start + 1 : stop + 1], reduction="none")
-        nats[start:stop] = losses.detach().double().cpu().numpy()
+        nats[start:stop] = losses.detach().cpu().double().numpy()
         adaptation.learn(losses.mean())
         if on_progress is not None and not on_progress(stop):
             return None

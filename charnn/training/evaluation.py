@@ -147,7 +147,7 @@ def _score(
         logits, state = model(torch.from_numpy(inputs).to(device.torch_device), state)
     expected = torch.from_numpy(targets).to(device.torch_device)
     losses = F.cross_entropy(logits.float().flatten(0, 1), expected.flatten(), reduction="none")
-    return losses.view(targets.shape).double().cpu().numpy(), state
+    return losses.view(targets.shape).cpu().double().numpy(), state
 
 
 def _past_state(

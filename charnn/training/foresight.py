@@ -38,8 +38,6 @@ Floats = NDArray[np.float64]
 DYNAMICS = Dynamics()
 _SEGMENT = 1024
 """Tokens that a network which does not adapt scores at once."""
-_SQUARES_DECAY = 0.99
-"""Of the mean squares that AdamW keeps."""
 _NEWEST, _MORE_OF_THE_NEWEST = 8, 2
 """One part in 8 of what was read, the last one, is trained on three times as often."""
 _WARMUP_STEPS = 50
@@ -146,12 +144,10 @@ class Learner:
         self._reading, self._weighing = block.reading, block.weighing
 
     def _roots(self) -> Mapping[str, NDArray[np.float32]] | None:
-        """Root mean square of each weight's gradient so far, as if it had always been averaged."""
+        """Root mean square of each weight's gradient so far; None while that says little."""
         if not self._adapts or self._state.progress.step < _LEAST_STEPS_TO_ADAPT:
             return None
-        known = np.float32((1 - _SQUARES_DECAY**self._state.progress.step) ** 0.5)
-        roots = self._state.gradient_roots()
-        return {name: (root / known).astype(np.float32) for name, root in roots.items()}
+        return self._state.gradient_roots()
 
     def _begin(self, past: Tokens) -> None:
         """Set the output bias to what is known of the tokens' frequencies."""

@@ -16,7 +16,7 @@ FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
-"""Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain less than 0.2 %."""
+"""Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain little."""
 
 _SMALL_VOCABULARY = 512
 """Up to so many tokens an embedding is small and the output has weights of its own: half the work
@@ -110,7 +110,8 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
     shape = ModelShape(vocab_size, embedding, hidden, layers, cell, tied)
     batch_size = options.batch_size or _batch_size(tokens, device)
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
-    epochs = _expected_tokens(options, shape, device, tokens) / max(1, tokens)
+    step_tokens = batch_size * seq_len
+    epochs = _expected_tokens(options, shape, device, tokens, step_tokens) / max(1, tokens)
     drop = _dropout_for(epochs, parameter_count(shape) / max(1, tokens))
     everywhere = options.dropout
     return Recipe(
@@ -189,12 +190,14 @@ def nominal_seconds_per_step(recipe: Recipe, vocab_size: int, device: str) -> fl
     return work / FLOPS[device] + 1e-3
 
 
-def _expected_tokens(options: TrainOptions, shape: ModelShape, device: str, tokens: int) -> float:
+def _expected_tokens(
+    options: TrainOptions, shape: ModelShape, device: str, tokens: int, step_tokens: int
+) -> float:
     """About how many tokens the training will read, from nominal speed, not from a clock."""
     if options.epochs is not None:
         return options.epochs * tokens
     if options.steps is not None:
-        return options.steps * (options.batch_size or 16) * (options.seq_len or 64)
+        return options.steps * step_tokens
     seconds = 60 * (options.minutes or DEFAULT_MINUTES)
     return seconds * FLOPS[device] / flops_per_token(shape)
 

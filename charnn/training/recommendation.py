@@ -6,8 +6,8 @@ The rules, each from benchmarks/RESULTS.md and benchmarks/LOG.md:
   character, by 3 to 5 %. Where more than a tenth of the characters would be spelled out, jamo for
   Hangul and bytes for the rest; that was not measured.
 - Size: what `charnn train` chooses by itself.
-- Time: fifteen passes over the text at the nominal speed of a CPU. The novel and the bundled
-  novella were best after 13 to 19 passes; from 1 to 60 minutes.
+- Time: fifteen passes over the text at the nominal speed of a CPU, from 1 to 60 minutes. The
+  bundled novella was best after about as many; the novel gains half a per cent from 12 to 24.
 - Bits per character: what a compressor needs for the last tenth of the text, times the range of the
   ratios measured between the two. It is no promise.
 """
@@ -124,7 +124,7 @@ def _minutes(recipe: Recipe, tokens: int, vocab_size: int) -> tuple[int, str]:
     passes = minutes / one_pass
     told = f"{min(passes, 1000):,.0f}" if passes >= 2 else f"{passes:.2g}"
     told = f"over {told}" if passes > 1000 else f"about {told}"
-    return minutes, (f"{told} passes over the text on two cores; novels were best after 13 to 19")
+    return minutes, (f"{told} passes over the text on two cores; a novel gained little from more")
 
 
 def _expected(inspection: Inspection) -> tuple[tuple[float, float] | None, str]:

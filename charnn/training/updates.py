@@ -36,11 +36,12 @@ class Updates:
         self._pending: list[tuple[int, Tensor, Tensor]] = []
         # The fused AdamW alone can leave a step out by itself.
         self._looks_late = device.kind == "cuda" and recipe.optimizer == "adamw"
+        self._waited = 0.0
         self.halfway = False
         """Whether an error has left the weights between two steps."""
 
     def take_step(self, learning_rate: float) -> float:
-        """Train on the next window; returns the seconds it took on this side."""
+        """Train on the next window; returns the seconds since the last one that it took."""
         started = time.perf_counter()
         state, progress = self._state, self._state.progress
         inputs, targets, starts_epoch = self._feed.window(progress.step)
@@ -59,10 +60,15 @@ class Updates:
         progress.settled = []
         seconds = time.perf_counter() - started
         progress.seconds += seconds
-        return seconds
+        waited, self._waited = self._waited, 0.0
+        return seconds + waited
 
     def drain(self) -> None:
-        """Add what the steps since the last call left on the device to the progress."""
+        """Add what the steps since the last call left on the device to the progress.
+
+        A GPU is waited for here: that time belongs to the steps, whose own is that of asking it.
+        """
+        started = time.perf_counter()
         progress = self._state.progress
         for count, loss, norm in self._pending:
             nats, norm_of_step = float(loss), float(norm)
@@ -77,6 +83,9 @@ class Updates:
             progress.nats += nats * count
             progress.grad_norm += norm_of_step
         self._pending.clear()
+        waited = time.perf_counter() - started
+        progress.seconds += waited
+        self._waited += waited
 
     def _finish_step(
         self, loss: Tensor, norm: Tensor, before: State, after: State, learning_rate: float

@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import pytest
+import steps
+import torch
 from learning import comparison_table, options_table, runs_table
 from map import halves, last_bytes, sizes_of
 from map import table as map_table
 from sizes import AUTO, grid_table
 
+from charnn.model.shapes import ModelShape
 from charnn.records import StepRecord, Validation
 
 RNG = np.random.default_rng(4)
@@ -42,6 +45,18 @@ def row(benchmark: str, **given: object) -> dict:
         "windows": {"nats_per_char": 2.5, "standard_error": 0.01},
         **given,
     }
+
+
+@pytest.mark.parametrize(
+    ("embedding", "hidden", "tied"), [(8, 8, True), (6, 10, True), (6, 10, False)]
+)
+def test_the_bare_loop_has_the_network_of_any_text(embedding: int, hidden: int, tied: bool) -> None:
+    shape = ModelShape(30, embedding, hidden, 2, "lstm", tied)
+    bare = steps._Bare(shape)
+    logits, state = bare(torch.arange(12).reshape(4, 3), None)
+    assert logits.shape == (4, 3, 30)
+    assert state[0].shape == (2, 3, hidden)
+    assert (bare.output.weight is bare.embedding.weight) is tied
 
 
 def cheaper(nats: float) -> dict:

@@ -197,6 +197,15 @@ def test_what_the_user_says_is_done(size, given_, expected):
     assert {name: recipe[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("tokens", [900, 300_000])
+def test_steps_and_epochs_that_read_as_much_drop_as_much(device, tokens):
+    by_epochs = make_recipe(TrainOptions(epochs=20), tokens, 2000, device)
+    steps = round(20 * tokens / by_epochs.batch_size / by_epochs.seq_len)
+    by_steps = make_recipe(TrainOptions(steps=steps), tokens, 2000, device)
+    assert by_steps.output_dropout == pytest.approx(by_epochs.output_dropout, abs=0.01)
+
+
 def test_classic_is_the_seed_experiment():
     """One LSTM layer of 100 units, Adagrad at 0.1, windows of 25, batch 1, clipped, untied."""
     assert recipe_for(TrainOptions(size="classic")) == Recipe(
