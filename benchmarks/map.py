@@ -140,11 +140,11 @@ def size_in_words(size: int) -> str:
 def time_in_words(seconds: float) -> str:
     """As it is said.
 
-    >>> time_in_words(10), time_in_words(90), time_in_words(3600)
-    ('10 s', '1.5 min', '1 h')
+    >>> time_in_words(10), time_in_words(90), time_in_words(100), time_in_words(3600)
+    ('10 s', '1.5 min', '100 s', '1 h')
     """
     for unit, name in ((3600, "h"), (60, "min")):
-        if seconds >= unit:
+        if seconds >= unit and 2 * seconds % unit == 0:
             return f"{seconds / unit:g} {name}"
     return f"{seconds:g} s"
 
