@@ -36,6 +36,10 @@ class Layer:
         self.from_below = from_below
         self.from_before = from_before
         self.bias = bias_ih + bias_hh
+        self._prepare(bias_ih, bias_hh)
+
+    def _prepare(self, bias_ih: Floats, bias_hh: Floats) -> None:
+        """Make what stays the same for every token, where a cell has more than its bias."""
 
     def project(self, below: Floats) -> Floats:
         """The input side of the gates and all that is constant, (n, gates), from (n, below)."""
@@ -64,15 +68,7 @@ class LSTM(Layer):
 
     carried = 2
 
-    def __init__(
-        self,
-        size: int,
-        from_below: Product,
-        from_before: Product,
-        bias_ih: Floats,
-        bias_hh: Floats,
-    ) -> None:
-        super().__init__(size, from_below, from_before, bias_ih, bias_hh)
+    def _prepare(self, bias_ih: Floats, bias_hh: Floats) -> None:
         # sigmoid(x) = (1 + tanh(x / 2)) / 2 turns all four gates into one tanh over the row.
         self._scale = np.full(4 * self.size, 0.5, bias_hh.dtype)
         self._scale[2 * self.size : 3 * self.size] = 1.0
@@ -104,15 +100,7 @@ class GRU(Layer):
     r, z = sigmoid(W x + U h + b); n = tanh(W x + b + r (U h + b')); h' = (1 - z) n + z h.
     """
 
-    def __init__(
-        self,
-        size: int,
-        from_below: Product,
-        from_before: Product,
-        bias_ih: Floats,
-        bias_hh: Floats,
-    ) -> None:
-        super().__init__(size, from_below, from_before, bias_ih, bias_hh)
+    def _prepare(self, bias_ih: Floats, bias_hh: Floats) -> None:
         inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
         self.bias[inner:] = bias_ih[inner:]
         self._inner_bias = bias_hh[inner:].copy()
