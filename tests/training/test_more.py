@@ -78,11 +78,12 @@ def test_epochs_and_minutes(train, more, budget):
     windows = of(PlanFixed, train(steps=5).records)[0].steps_per_epoch
     seconds = iter(np.arange(0, 10**4, 0.002).tolist())
     records = more(clock=lambda: next(seconds), **budget)
-    (plan,) = of(PlanFixed, records)
+    plans = of(PlanFixed, records)
     if "epochs" in budget:
-        assert plan.total_steps == 5 + round(windows / 2)
-    else:
-        assert plan.seconds == pytest.approx(1.2)
+        assert [plan.total_steps for plan in plans] == [5 + round(windows / 2)]
+    else:  # revised or not, as fast as this machine takes a step
+        assert plans
+        assert all(plan.seconds == pytest.approx(1.2) for plan in plans)
     assert (records[-1].reason, records[-1].step) == ("done", plan.total_steps)
 
 
