@@ -84,7 +84,7 @@ def test_epochs_and_minutes(train, more, budget):
     else:  # revised or not, as fast as this machine takes a step
         assert plans
         assert all(plan.seconds == pytest.approx(1.2) for plan in plans)
-    assert (records[-1].reason, records[-1].step) == ("done", plan.total_steps)
+    assert (records[-1].reason, records[-1].step) == ("done", plans[-1].total_steps)
 
 
 class StopAt(Control):
