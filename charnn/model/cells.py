@@ -103,7 +103,7 @@ class GRU(Layer):
     def _prepare(self, bias_ih: Floats, bias_hh: Floats) -> None:
         inner = 2 * self.size  # n's recurrent bias is scaled by r, so it is no part of the input
         self.bias[inner:] = bias_ih[inner:]
-        self._inner_bias = bias_hh[inner:].copy()
+        self._inner_bias = bias_hh[inner:]
 
     def advance(self, inputs: Floats, state: LayerState) -> LayerState:
         """See `Layer.advance`."""
