@@ -22,6 +22,8 @@ from pytest_socket import disable_socket
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in the background so, and Ctrl-C would be lost on what tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 
 settings.register_profile(
     "charnn", deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
