@@ -119,14 +119,3 @@ def decode_on(decoder: Decoder, predictor: Predictor, count: int) -> NDArray[np.
         tokens.append(decoder.decode(predictor.probs()))
         predictor.read(tokens[-1])
     return np.array(tokens, np.int64)
-
-
-def token_bits(expert: Expert, tokens: Tokens | Sequence[int]) -> NDArray[np.float64]:
-    """What each token costs the expert in bits, (n,): the sum is the length of a perfect code."""
-    predictor = ExpertPredictor(expert)
-    costs = []
-    for token in np.asarray(tokens).tolist():
-        probabilities = predictor.probs()
-        costs.append(-np.log2(probabilities[token] / probabilities.sum()))
-        predictor.read(token)
-    return np.array(costs, np.float64)

@@ -206,19 +206,29 @@ def test_a_full_disk_behind_stderr(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert process.wait(PATIENCE) == 1
 
 
-@pytest.mark.parametrize("form", [(), ("--json",)])
-def test_sigterm_keeps_what_was_written(written: Path, form: tuple[str, ...]) -> None:
+def written_until(signum: int, written: Path, *arguments: str) -> tuple[str, int, bytes]:
+    """What `generate` writes that would go on for hours, when a signal comes after 300 bytes.
+
+    Returns:
+        Its stdout, exit code and stderr.
+    """
     with start(
-        *("generate", "-n", "100000000", "--seed", "5", "--num-samples", "2", *form),
+        *("generate", *arguments, "-n", "100000000", "--seed", "5"),
         cwd=written.parent.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None and process.stderr is not None
-        begun = process.stdout.read(1000)
-        process.send_signal(signal.SIGTERM)
+        begun = process.stdout.read(300)
+        process.send_signal(signum)
         text = (begun + process.stdout.read()).decode("utf-8")
-        assert (process.wait(PATIENCE), process.stderr.read()) == (143, b"seed 5\n")
+        return text, process.wait(PATIENCE), process.stderr.read()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_sigterm_keeps_what_was_written(written: Path, form: tuple[str, ...]) -> None:
+    text, *end = written_until(signal.SIGTERM, written, "--num-samples", "2", *form)
+    assert end == [143, b"seed 5\n"]
     if form:
         assert [json.loads(line)["index"] for line in text.splitlines()] == [0, 1]
     else:
@@ -226,17 +236,8 @@ def test_sigterm_keeps_what_was_written(written: Path, form: tuple[str, ...]) ->
 
 
 def test_ctrl_c_keeps_what_was_written(written: Path) -> None:
-    with start(
-        *("generate", "먹내", "-n", "100000000", "--seed", "5"),
-        cwd=written.parent.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        begun = process.stdout.read(300)
-        process.send_signal(signal.SIGINT)
-        text = (begun + process.stdout.read()).decode("utf-8")
-        assert (process.wait(PATIENCE), process.stderr.read()) == (130, b"seed 5\n")
+    text, *end = written_until(signal.SIGINT, written, "먹내")
+    assert end == [130, b"seed 5\n"]
     whole = "먹내" + charnn.load(written).generate("먹내", seed=5, length=len(text))
     assert whole.startswith(text.removesuffix("\n"))
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from charnn.corpus.arithmetic import Encoder
 from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import StreamError
-from charnn.generation.coding import decode_tokens, encode_tokens, token_bits
+from charnn.generation.coding import ExpertPredictor, decode_tokens, encode_on, encode_tokens
 
 TEXT = "형식은 아모 말도 업시 先生을 보았다. “그래?” 龜 a b c 1 2 3\n가나다라 마바사\n" * 8
 
@@ -18,7 +19,7 @@ def test_a_text_comes_back_at_the_bits_it_is_scored_with(experts, kind, dtype) -
     tokens = tokenizer.encode(TEXT)
     code = encode_tokens(expert, tokens)
     assert tokenizer.decode(decode_tokens(expert, code, len(tokens))) == TEXT
-    scored = token_bits(expert, tokens).sum()
+    scored = encode_on(Encoder(), ExpertPredictor(expert), tokens).sum()
     assert 8 * len(code) == pytest.approx(scored, rel=1e-3, abs=16)
     assert scored == pytest.approx(plain_bits(expert, tokens.tolist()), rel=1e-5)
 
@@ -44,7 +45,7 @@ def test_an_empty_text_is_an_empty_code(experts) -> None:
     expert = experts.fixed([-1.0, -1.0])
     assert encode_tokens(expert, []) == b""
     assert decode_tokens(expert, b"", 0).tolist() == []
-    assert token_bits(expert, []).tolist() == []
+    assert encode_on(Encoder(), ExpertPredictor(expert), []).tolist() == []
 
 
 def test_another_expert_reads_something_else_or_refuses(experts) -> None:
