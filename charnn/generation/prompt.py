@@ -43,6 +43,21 @@ class Start:
         return "".join(reversed(parts))
 
 
+def check_prompt(prompt: str) -> None:
+    """Refuse a prompt that cannot be read.
+
+    Raises:
+        OptionError: it is no valid Unicode.
+    """
+    try:
+        prompt.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise OptionError(
+            f"prompt must be valid Unicode, got a lone surrogate U+{ord(prompt[error.start]):04X} "
+            f"at character {error.start}; leave it out"
+        ) from None
+
+
 def read_prompt(
     expert: Expert, tokenizer: Tokenizer, prompt: str, after: Start | None = None
 ) -> Start:
@@ -63,13 +78,7 @@ def read_prompt(
             f"the model must predict the tokenizer's {tokenizer.vocab_size} tokens, got "
             f"{expert.vocab_size}; take both from the same run"
         )
-    try:
-        prompt.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise OptionError(
-            f"prompt must be valid Unicode, got a lone surrogate U+{ord(prompt[error.start]):04X} "
-            f"at character {error.start}; leave it out"
-        ) from None
+    check_prompt(prompt)
     written = tokenizer.encode(prompt)
     recent = written[-RECENT:].tolist()
     if after is None:

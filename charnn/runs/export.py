@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from charnn.errors import RunError, RunExistsError, RunNotFoundError
+from charnn.errors import RunError, RunExistsError
 from charnn.records import Event, Finished, Record, RunStarted, Validation
 from charnn.runs.archive import Entry, lay_out
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint, open_manifest
@@ -31,7 +31,6 @@ from charnn.runs.layout import (
     MANIFEST,
     METRICS,
     NEW,
-    Slot,
     belongs,
     is_leftover,
 )
@@ -101,12 +100,8 @@ def export_run(run: Run, file: Path, *, with_ngram: bool = True) -> tuple[int, s
 
 def _chosen(run: Run) -> Checkpoint:
     """The checkpoint that writes, without the trainer's state."""
-    slot: Slot = "best"
-    try:
-        manifest = open_manifest(run.path, slot)
-    except RunNotFoundError:
-        slot = "last"
-        manifest = open_manifest(run.path, slot)
+    slot = run.writing_slot()
+    manifest = open_manifest(run.path, slot)
     names = [name for name in manifest.files if not name.startswith(_TRAINER)]
     return open_checkpoint(run.path, slot, names)
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from charnn.corpus.tokenizers import Tokenizer, load_tokenizer, save_tokenizer
 from charnn.errors import RunDamagedError, RunExistsError, RunNotFoundError
 from charnn.records import Record
-from charnn.runs.checkpoints import Checkpoint, open_checkpoint
+from charnn.runs.checkpoints import Checkpoint, open_checkpoint, open_manifest
 from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
 from charnn.runs.documents import read_sealed, take, unseal, write_sealed
 from charnn.runs.files import is_there, read_file
 from charnn.runs.journals import read_journal
-from charnn.runs.layout import CONFIG, NEW, PLAN, check_run_name, next_free_name
+from charnn.runs.layout import CONFIG, NEW, PLAN, Slot, check_run_name, next_free_name
 from charnn.runs.storage import flush_folder, remove, write_file, writing
 from charnn.runs.tensors import encode_tensors
 from charnn.text.shell import quoted
@@ -120,16 +120,35 @@ class Run:
         return open_checkpoint(self.path, "last", names or None)
 
     def chosen(self, *names: str) -> Checkpoint:
-        """The checkpoint that writes: the best, or the last while there is no best.
+        """The checkpoint that writes; see `writing_slot`.
+
+        Args:
+            names: the files that are wanted; all if none is named.
 
         Raises:
-            RunNotFoundError: there is none of either yet.
+            RunNotFoundError: there is none of either slot yet.
             RunDamagedError: there is one, but none that is good.
         """
+        return open_checkpoint(self.path, self.writing_slot(), names or None)
+
+    def writing_slot(self) -> Slot:
+        """The slot whose checkpoint writes: the best, or the last while there is no best.
+
+        The network before its first step is no best once steps have been saved: a training that
+        was stopped before it validated again would write with it.
+
+        Raises:
+            RunDamagedError: there is a best checkpoint, but none that is good.
+        """
         try:
-            return self.best(*names)
+            if open_manifest(self.path, "best").step > 0:
+                return "best"
         except RunNotFoundError:
-            return self.last(*names)
+            return "last"
+        with contextlib.suppress(RunNotFoundError, RunDamagedError):
+            if open_manifest(self.path, "last").step > 0:
+                return "last"
+        return "best"
 
     def records(self, journal: str) -> Iterator[Record]:
         """The records of a journal such as "metrics.jsonl", in order.

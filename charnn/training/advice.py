@@ -55,7 +55,8 @@ def advise(
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
     recipe = recipe_for(chosen, stream, device.kind, start)
     shape = recipe.shape(vocab_size)
-    batches = Batches(tokens, recipe.batch_size, recipe.seq_len)
+    trained_on = tokens[recipe.weight_tokens :]
+    batches = Batches(trained_on, recipe.batch_size, recipe.seq_len)
     seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind)
     threads = f"{device.threads} thread{'s' if device.threads != 1 else ''}"
     yield f"text       {corpus}: {_parts(stream)}"

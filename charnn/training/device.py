@@ -70,6 +70,17 @@ def choose_device(
 
 
 @contextlib.contextmanager
+def single_precision() -> Iterator[None]:
+    """Let a GPU multiply numbers of 32 bits as they are, not rounded to TF32."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@contextlib.contextmanager
 def flushing_denormals() -> Iterator[None]:
     """Let numbers too small for a normal float be zero while a training lasts; they are slow.
 

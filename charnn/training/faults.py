@@ -23,7 +23,10 @@ MOST_RESTORES = 6
 """How often they do; the rate is then 2 to the -21st of the plan's."""
 _HOPELESS = 2.0
 """Times the loss of knowing nothing: weights that reach it have learned worse than nothing."""
-_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
+_MEMORY = (
+    *("out of memory", "not enough memory", "can't allocate memory"),
+    *("ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuBLAS, cuDNN
+)
 
 
 class ExplodedError(TrainingError):

@@ -139,6 +139,8 @@ class RunKeeper:
             TRAINER_ARRAYS: state.arrays(copy=copy),
             TRAINER: {**state.progress.to_json(), PLAN_KEY: self._followed},
         }
+        if not state.progress.best_step and (roots := state.gradient_roots()):
+            files[GRADIENTS] = roots  # it is these weights that write so far
         self._save("last", files, state.progress, state.progress.best_bits_per_char)
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:

@@ -8,6 +8,7 @@ from charnn.corpus.split import split_text
 from charnn.corpus.tokenizers import TOKENIZERS
 from charnn.corpus.tokenizers.base import check_vocab_size
 from charnn.errors import OptionError
+from charnn.generation.prompt import check_prompt
 from charnn.model.shapes import CELLS
 
 SIZES = ("auto", "tiny", "small", "medium", "large", "classic")
@@ -20,6 +21,21 @@ _COUNTS = (
     *("vocab_size", "layers", "hidden", "embedding", "steps"),
     *("batch_size", "seq_len", "sample_length", "threads"),
 )
+MOST_ROWS = MOST_WINDOW = 1 << 20
+MOST_STEPS = 1 << 53
+MOST_TEMPS = 64
+MOST_CHARACTERS = 100_000
+"""Of a sample and of its prompt: both stand in a line of samples.jsonl."""
+_MOST = {
+    "steps": MOST_STEPS,
+    "minutes": 1e9,
+    "epochs": 1e9,
+    "threads": 1 << 10,
+    "batch_size": MOST_ROWS,
+    "seq_len": MOST_WINDOW,
+    "sample_length": MOST_CHARACTERS,
+}
+"""What a run that was saved may be asked for when it is read again."""
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)\s*(s|steps?)?")
 
 
@@ -35,14 +51,14 @@ class Interval:
         """An interval such as "30s", "500steps" or "500" (steps).
 
         Raises:
-            OptionError: the text is none, or not above zero.
+            OptionError: the text is none, or the number not above zero or beyond 2**53.
 
         >>> Interval.parse("30s", "save-every")
         Interval(seconds=30.0, steps=None)
         """
         number, unit = match.groups() if (match := _INTERVAL.fullmatch(text.strip())) else (0, "")
         value, is_seconds = float(number), unit == "s"
-        if not 0 < value < math.inf or not (is_seconds or value.is_integer()):
+        if not 0 < value <= MOST_STEPS or not (is_seconds or value.is_integer()):
             raise OptionError(f"{name} must be like 30s or 500steps, above zero, got {text!r}")
         return cls(seconds=value) if is_seconds else cls(steps=int(value))
 
@@ -58,7 +74,8 @@ class TrainOptions:
     """What a user may say about a training; None leaves the choice to the recipe.
 
     Units: minutes of wall clock for the whole command, shares in [0, 1), `prompt` any text,
-    `save_every` and `sample_every` as in `Interval.parse`, `temps` temperatures >= 0.
+    `save_every` and `sample_every` as in `Interval.parse`, `temps` temperatures >= 0. Whatever is
+    taken here can be read back from the run that was begun with it.
 
     Raises:
         OptionError: a value breaks its rule.
@@ -122,8 +139,16 @@ class TrainOptions:
         budgets = [n for n in ("minutes", "epochs", "steps") if getattr(self, n) is not None]
         if len(budgets) > 1:
             raise OptionError(f"give one of --minutes, --epochs and --steps, got {len(budgets)}")
+        for name, most in _MOST.items():
+            _at_most(name, getattr(self, name), most)
         if not self.temps or any(not 0 <= t < math.inf for t in self.temps):
             raise OptionError(f"temps must be numbers >= 0, got {self.temps}")
+        if len(self.temps) > MOST_TEMPS:
+            raise OptionError(f"temps must be at most {MOST_TEMPS} numbers, got {len(self.temps)}")
+        check_prompt(self.prompt)
+        if len(self.prompt) > MOST_CHARACTERS:
+            rule = f"at most {MOST_CHARACTERS:,} characters"
+            raise OptionError(f"prompt must be {rule}, got {len(self.prompt):,}")
         for name in ("save_every", "sample_every"):
             Interval.parse(getattr(self, name), option_name(name))
 
@@ -147,6 +172,11 @@ def _at_least(name: str, value: float | None, least: float) -> None:
     if value is not None and not least <= value < math.inf:
         rule = "finite" if value == math.inf else f">= {least}"
         raise OptionError(f"{option_name(name)} must be {rule}, got {value}")
+
+
+def _at_most(name: str, value: float | None, most: float) -> None:
+    if value is not None and value > most:
+        raise OptionError(f"{option_name(name)} must be <= {most:,.0f}, got {value}")
 
 
 def _above(name: str, value: float | None, bound: float) -> None:

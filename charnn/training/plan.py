@@ -16,6 +16,9 @@ MOST_RECORDS = 50_000
 MOST_SAMPLES = 5_000
 """How often a plan has samples written, so that samples.jsonl stays below about 50 MB."""
 
+_VALIDATIONS, _SECONDS_UNVALIDATED = 25, 180.0
+_LEAST_PATIENCE = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -91,7 +94,7 @@ def make_plan(
     total_steps: int,
     seconds_per_step: float,
     *,
-    validations: int = 25,
+    validations: int | None = None,
     seconds: float | None = None,
 ) -> Plan:
     """Lay out a training of `total_steps` steps; intervals in seconds become steps.
@@ -102,26 +105,40 @@ def make_plan(
         windows_per_epoch: steps of one epoch.
         total_steps: how many steps to take.
         seconds_per_step: measured, or `nominal_seconds_per_step`.
-        validations: how many to make.
+        validations: how many to make; as many as are usual if None.
         seconds: the wall clock the plan is for.
     """
+    validations = validations or usual_validations(total_steps * seconds_per_step)
     ends_early = options.minutes is None and options.epochs is None and options.steps is None
     return Plan(
         total_steps=total_steps,
         steps_per_epoch=windows_per_epoch,
         warmup_steps=round(recipe.warmup * total_steps),
         log_every=max(
-            1, min(round(0.5 / seconds_per_step), total_steps // 100), total_steps // MOST_RECORDS
+            *(1, -(-total_steps // MOST_RECORDS)),
+            min(round(0.5 / seconds_per_step), total_steps // 100),
         ),
         validate_every=max(1, round(total_steps / validations)),
-        sample_every=max(
-            Interval.parse(options.sample_every, "sample-every").in_steps(seconds_per_step),
-            total_steps // MOST_SAMPLES,
-        ),
+        sample_every=steps_between_samples(options, total_steps, seconds_per_step),
         save_every=Interval.parse(options.save_every, "save-every").in_steps(seconds_per_step),
-        patience=validations // 4 if ends_early else None,
+        patience=max(_LEAST_PATIENCE, validations // 4) if ends_early else None,
         seconds=seconds,
     )
+
+
+def steps_between_samples(options: TrainOptions, total_steps: int, seconds_per_step: float) -> int:
+    """How many steps lie between two samples of a plan."""
+    every = Interval.parse(options.sample_every, "sample-every").in_steps(seconds_per_step)
+    return max(every, -(-total_steps // MOST_SAMPLES))
+
+
+def usual_validations(seconds: float) -> int:
+    """How often a training of so many seconds is validated: 25 times, or every three minutes.
+
+    >>> usual_validations(600), usual_validations(36_000)
+    (25, 200)
+    """
+    return max(_VALIDATIONS, round(seconds / _SECONDS_UNVALIDATED))
 
 
 def planned_steps(options: TrainOptions, windows_per_epoch: int) -> int | None:

@@ -12,7 +12,7 @@ from charnn.model.language_model import LanguageModel
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
 from charnn.training.options import DEFAULT_MINUTES, Interval, TrainOptions
-from charnn.training.plan import Plan, make_plan
+from charnn.training.plan import Plan, make_plan, usual_validations
 from charnn.training.recipe import Recipe
 
 EXIT_SECONDS = 0.4
@@ -100,7 +100,7 @@ def plan_for_minutes(
     left = timing.budget - timing.clock() - reserved_seconds(costs)
     left -= costs.of("save")  # when the plan is fixed
     most = _VALIDATION_SHARE * max(0.0, left) / max(1e-3, costs.of("validation"))
-    validations = max(4, min(25, int(most)))
+    validations = max(4, min(usual_validations(left), int(most)))
     left -= validations * costs.of("validation")
     per_step = timing.seconds_per_step
     for task, every in (

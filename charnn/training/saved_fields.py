@@ -13,14 +13,17 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from charnn.errors import OptionError
 from charnn.generation.filters import check_range
 from charnn.model.shapes import CELLS, ModelShape
-from charnn.training.options import OPTIMIZERS, TrainOptions
+from charnn.training.options import (
+    MOST_ROWS,
+    MOST_TEMPS,
+    MOST_WINDOW,
+    OPTIMIZERS,
+    TrainOptions,
+)
 from charnn.training.recipe import Recipe
 
 SCHEDULES = ("cosine", "constant")
-MOST_ROWS = MOST_WINDOW = 1 << 20
 MOST_ORDER = 32
-MOST_TEMPS = 64
-_MOST_OF = {"threads": 1 << 10, "minutes": 1e12, "epochs": 1e12, "steps": 1 << 53}
 _SHARES = (
     *("ema", "token_dropout", "input_dropout", "layer_dropout", "output_dropout"),
     *("state_dropout", "weight_dropout", "ngram_weight"),
@@ -37,10 +40,7 @@ def read_options(data: Mapping[str, Any]) -> TrainOptions:
         KeyError: one is missing.
         OptionError: one is of another type or outside its range.
     """
-    options = TrainOptions(**_typed(TrainOptions, data))
-    for name, most in _MOST_OF.items():
-        check_range(name, getattr(options, name) or 1, 0, most)
-    return options
+    return TrainOptions(**_typed(TrainOptions, data))
 
 
 def read_recipe(data: Mapping[str, Any], shape: ModelShape) -> Recipe:

@@ -39,8 +39,8 @@ from charnn.training.faults import (
     too_many_rows,
 )
 from charnn.training.keeper import RunKeeper
-from charnn.training.options import Interval, TrainOptions
-from charnn.training.plan import Plan
+from charnn.training.options import TrainOptions
+from charnn.training.plan import Plan, steps_between_samples
 from charnn.training.recipe import nominal_seconds_per_step
 from charnn.training.saved import (
     Text,
@@ -294,6 +294,6 @@ def _sampling_anew(plan: Plan, setting: Setting) -> Plan:
     """A saved plan with samples as often as the options say now."""
     vocab_size, kind = setting.stream.tokenizer.vocab_size, setting.device.kind
     nominal = nominal_seconds_per_step(setting.recipe, vocab_size, kind)
-    per_step = plan.seconds / plan.total_steps if plan.seconds else nominal
-    every = Interval.parse(setting.options.sample_every, "sample-every").in_steps(per_step)
-    return replace(plan, sample_every=every)
+    steps = plan.total_steps - plan.first_step
+    per_step = plan.seconds / max(1, steps) if plan.seconds else nominal
+    return replace(plan, sample_every=steps_between_samples(setting.options, steps, per_step))

@@ -109,6 +109,8 @@ class Trainer:
     def _train(self) -> Generator[Record, None, str]:
         """Everything up to the end, whose reason is returned."""
         progress = self._state.progress
+        if not self._planned:
+            self._validator.prepare()  # the cost of a validation decides how many there are
         yield from self._between.settle()
         if not self._planned and not self._stopping():
             yield from self._fix_plan()

@@ -1,14 +1,17 @@
 """What the held-out part costs the model that is trained: quickly on the way, wholly at the end."""
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import replace
+
+import numpy as np
 
 from charnn.model.language_model import LanguageModel
 from charnn.model.mixture import fit_weight
 from charnn.model.ngram import count_ngrams
 from charnn.records import Validation
-from charnn.training.device import Device
+from charnn.training.device import Device, single_precision
 from charnn.training.evaluation import QUICK, QUICK_TOKENS, WHOLE, Reading, Tokens, token_nats
 from charnn.training.planning import final_seconds
 from charnn.training.scores import Nats, Scores, counted_nats, score_together
@@ -43,10 +46,9 @@ class Validator:
     def quick(self) -> Scores | None:
         """What the averaged weights reach on the first tokens; None if somebody asked to stop."""
         tokens = self._held_out[:QUICK_TOKENS]
-        progress, model = self._state.progress, self._state.averaged
-        if len(self._task.weight_tokens):
-            progress.ngram_weight = self._fit_weight(model)
-        return self._score(model, tokens, self._task.device, QUICK, progress.ngram_weight)
+        self.fit_weight()
+        weight = self._state.progress.ngram_weight
+        return self._score(self._state.averaged, tokens, self._task.device, QUICK, weight)
 
     def best(self) -> Scores | None:
         """What the best weights reach on all of it; None if that is nothing, or if stopped.
@@ -60,21 +62,32 @@ class Validator:
         weights, _ = self._keeper.load_best(self._state.progress)
         take_weights(model, weights)
         weight = self._state.progress.best_ngram_weight
-        return self._score(model, self._held_out, self._exact, WHOLE, weight)
+        with single_precision():
+            return self._score(model, self._held_out, self._exact, WHOLE, weight)
 
-    def _fit_weight(self, model: LanguageModel) -> float:
-        """The n-gram model's weight beside this network, from text that neither was made of."""
+    def prepare(self) -> None:
+        """Count what the weight is fitted beside, once; part of no validation's own time."""
         task, tokens = self._task, self._task.weight_tokens
-        boundary = task.stream.tokenizer.boundary
-        if self._unseen is None:
+        if self._unseen is None and len(tokens):
+            tokenizer = task.stream.tokenizer
             ngram = count_ngrams(
-                task.training_tokens, task.stream.tokenizer.vocab_size, task.recipe.ngram_order
+                task.training_tokens, tokenizer.vocab_size, task.recipe.ngram_order
             )
-            self._unseen = counted_nats(ngram, tokens, boundary)
+            self._unseen = counted_nats(ngram, tokens, tokenizer.boundary)
+
+    def fit_weight(self) -> None:
+        """Fit the n-gram model's weight beside the network, on text that neither was made of.
+
+        It stays as it is where it is not to be fitted, and where the network comes to no number.
+        """
+        self.prepare()
+        if self._unseen is None:
+            return
+        task, boundary = self._task, self._task.stream.tokenizer.boundary
+        model, tokens = self._state.averaged, task.weight_tokens
         nats = token_nats(model, tokens, boundary, task.device, QUICK, self._go_on)
-        if nats is None:
-            return self._state.progress.ngram_weight
-        return fit_weight(-nats, -self._unseen)
+        if nats is not None and np.isfinite(nats).all():
+            self._state.progress.ngram_weight = fit_weight(-nats, -self._unseen)
 
     def _score(
         self,
@@ -94,9 +107,16 @@ class Validator:
 
     def best_seconds(self) -> float:
         """About how long `best` will take."""
-        tokenizer = self._task.stream.tokenizer
+        tokenizer, counts = self._task.stream.tokenizer, self._task.counts
         model, go_on = self._state.averaged, self._go_on
-        return final_seconds(model, self._held_out, tokenizer, self._exact, go_on)
+        with single_precision():
+            seconds = final_seconds(model, self._held_out, tokenizer, self._exact, go_on)
+        if counts is None or len(self._held_out) <= QUICK_TOKENS:
+            return seconds
+        started = time.perf_counter()
+        counted_nats(counts, self._held_out[:QUICK_TOKENS], tokenizer.boundary)
+        counting = time.perf_counter() - started
+        return seconds + counting * len(self._held_out) / QUICK_TOKENS
 
     def record(
         self, scores: Scores, elapsed: float, *, is_best: bool, final: bool = False

@@ -22,6 +22,7 @@ from charnn.training.plan import (
     planned_steps,
 )
 from charnn.training.recipe import Recipe, flops_per_token, make_recipe, nominal_seconds_per_step
+from charnn.training.saved_fields import read_options
 
 TOKENS = st.integers(1, 10**9)
 DEVICES = st.sampled_from(["cpu", "cuda", "mps"])
@@ -88,6 +89,22 @@ REFUSED = [
         {"minutes": 1, "epochs": 1, "steps": 5},
         "give one of --minutes, --epochs and --steps, got 3",
     ),
+    ({"steps": 2**53 + 1}, "steps must be <= 9,007,199,254,740,992, got 9007199254740993"),
+    ({"minutes": 1e10}, "minutes must be <= 1,000,000,000, got 10000000000.0"),
+    ({"epochs": 1e307}, "epochs must be <= 1,000,000,000, got 1e+307"),
+    ({"threads": 2000}, "threads must be <= 1,024, got 2000"),
+    ({"seq_len": 9_999_999}, "seq-len must be <= 1,048,576, got 9999999"),
+    ({"sample_length": 10**6}, "sample-length must be <= 100,000, got 1000000"),
+    ({"prompt": "가" * 100_001}, "prompt must be at most 100,000 characters, got 100,001"),
+    (
+        {"prompt": "형\udcff"},
+        "prompt must be valid Unicode, got a lone surrogate U+DCFF at character 1; leave it out",
+    ),
+    ({"temps": (0.5,) * 65}, "temps must be at most 64 numbers, got 65"),
+    (
+        {"sample_every": "9" * 20 + "steps"},
+        f"sample-every must be like 30s or 500steps, above zero, got '{'9' * 20}steps'",
+    ),
     ({"temps": ()}, "temps must be numbers >= 0, got ()"),
     ({"temps": (0.5, -1.0)}, "temps must be numbers >= 0, got (0.5, -1.0)"),
     ({"temps": (math.nan,)}, "temps must be numbers >= 0, got (nan,)"),
@@ -119,6 +136,20 @@ def test_the_borders_of_every_rule_are_allowed():
     TrainOptions(dropout=0.0, val_fraction=0.0, test_fraction=0.5, seed=0, weight_decay=0.0)
     TrainOptions(layers=1, hidden=1, embedding=1, steps=1, batch_size=1, seq_len=1, threads=1)
     TrainOptions(temps=(0.0,), save_every="1", sample_every="0.1s", minutes=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"steps": 2**53}, {"minutes": 1e9}, {"epochs": 1e9}, {"threads": 1024}),
+        *({"seq_len": 1 << 20, "batch_size": 1 << 20}, {"sample_length": 100_000}),
+        *({"temps": (0.5,) * 64}, {"prompt": "가" * 100_000}, {"sample_every": f"{2**53}steps"}),
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_what_may_be_said_can_be_read_back_from_a_run(options):
+    said = TrainOptions(**options)
+    assert read_options(json.loads(json.dumps(asdict(said)))) == said
 
 
 def test_options_are_spelled_as_on_the_command_line():
@@ -283,6 +314,7 @@ def test_the_more_often_a_text_is_read_the_more_is_dropped(epochs, factor, token
     )
     assert fewer.output_dropout <= more.output_dropout <= 0.6
     assert fewer.token_dropout <= more.token_dropout
+    assert 0.05 <= fewer.weight_decay <= more.weight_decay <= 0.15
 
 
 @pytest.mark.parametrize(("epochs", "tokens"), [(0.1, 30_000), (1, 300_000), (3.5, 10**7)])
@@ -290,6 +322,7 @@ def test_a_text_that_is_read_a_few_times_is_not_dropped_from(epochs, tokens):
     recipe = recipe_for(TrainOptions(epochs=epochs), tokens)
     assert recipe.output_dropout == recipe.layer_dropout == recipe.token_dropout == 0
     assert recipe.weight_dropout == 0
+    assert recipe.weight_decay == 0.05
 
 
 def test_a_short_text_is_dropped_from_sooner_than_a_long_one():
@@ -347,15 +380,22 @@ def test_a_plan_has_whole_intervals_in_its_length(total_steps, per_step, validat
         assert isinstance(getattr(plan, name), int)
         assert getattr(plan, name) >= 1
     assert plan.log_every <= max(1, total_steps // 100)
-    rarest = total_steps // MOST_RECORDS
+    rarest = -(-total_steps // MOST_RECORDS)
     assert plan.log_every <= max(1, rarest, 0.75 / per_step)  # the view hears of it often enough
-    assert total_steps // plan.log_every <= MOST_RECORDS * 2
-    assert plan.sample_every == max(500, total_steps // MOST_SAMPLES)
+    assert total_steps // plan.log_every <= MOST_RECORDS
+    assert plan.sample_every == max(500, -(-total_steps // MOST_SAMPLES))
     assert plan.save_every == max(1, round(30 / per_step))
     assert plan.seconds == 60.0
     made = -(-total_steps // plan.validate_every)
     if total_steps >= 10 * validations:
         assert abs(made - validations) <= 2
+
+
+@pytest.mark.parametrize("hours", [0.5, 10, 1000])
+def test_three_minutes_never_pass_without_a_validation(hours):
+    per_step = 0.07
+    plan = make_plan(TrainOptions(), recipe_for(), 100, round(hours * 3600 / per_step), per_step)
+    assert 60 < plan.validate_every * per_step < 181
 
 
 @pytest.mark.parametrize(
