@@ -145,7 +145,7 @@ def test_the_borders_of_every_rule_are_allowed():
         *({"seq_len": 1 << 20, "batch_size": 1 << 20}, {"sample_length": 100_000}),
         *({"temps": (0.5,) * 64}, {"prompt": "가" * 100_000}, {"sample_every": f"{2**53}steps"}),
     ],
-    ids=lambda options: " ".join(options),
+    ids=" ".join,
 )
 def test_what_may_be_said_can_be_read_back_from_a_run(options):
     said = TrainOptions(**options)
