@@ -1,8 +1,9 @@
 """What training yields and everything else reads; and Control, what a person may ask of it.
 
 Records are plain frozen dataclasses with a JSON form. They know nothing of tensors or terminals;
-who draws or stores them is left to others. Times are seconds since the training command began,
-losses are nats per token, bits_per_char is bits per character of the original text.
+who draws or stores them is left to others. Times are seconds of training, those of
+earlier sessions counted in; losses are nats per token, bits_per_char is bits per character of the
+original text.
 """
 
 import time

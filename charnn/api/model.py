@@ -224,6 +224,9 @@ class Model:
     def measure_samples(self, *, part: str | None = None, **options: Any) -> "SampleReport":
         """How what the model writes compares with real text: known words, copies, particles.
 
+        It writes in single precision, whatever the model was loaded with, so that numbers can be
+        compared between machines, and as the run is: what `adapt` has read is not in it.
+
         Args:
             part: "validation" or "test", where prompts and real text come from; None is the test
                 part if there is one.
@@ -233,10 +236,12 @@ class Model:
         Raises:
             CharnnError: an option breaks its rule, or the run or its text cannot be used.
         """
+        from charnn.generation.loading import load_writer
         from charnn.training.samples import SampleOptions, measure_samples
 
         checked = SampleOptions(**known(options, SampleOptions))
-        return measure_samples(self._run, self.writer, checked, part)
+        writer = load_writer(self._run, with_ngram=self._with_ngram, precision="fp32")
+        return measure_samples(self._run, writer, checked, part)
 
 
 def _sampling_options(options: dict[str, Any]) -> "SamplingOptions":

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from charnn import api
 from charnn.cli.as_json import show_json
 from charnn.cli.interrupts import Interrupted
+from charnn.cli.options import is_typed
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 from charnn.records import Preparing, Record
 
@@ -30,7 +31,7 @@ def check_options(context: click.Context, texts: tuple[str, ...], *, code_length
         OptionError: something does not belong.
     """
     for name in _OF_A_RUN if code_length else _OF_A_CODE:
-        if context.get_parameter_source(name) != ParameterSource.COMMANDLINE:
+        if not is_typed(context, name):
             continue
         option = name.replace("_", "-")
         if code_length:
@@ -77,7 +78,8 @@ def tell_code_length(
     if as_json:
         show_json(result.to_json())
     else:
-        click.echo("\n".join(_lines(texts, result)))
+        for line in _lines(texts, result):
+            say(line)
 
 
 def _lines(texts: tuple[str, ...], result: "CodeLength") -> Iterator[str]:

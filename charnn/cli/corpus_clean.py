@@ -8,6 +8,7 @@ import click
 
 from charnn.cli.as_json import show_json
 from charnn.cli.options import config_option
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -94,19 +95,17 @@ def command(
         show_json(_as_json(report, output), indent=1)
         return
     for line in _told(report, output):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def _told(report: "Report", output: str | None) -> Iterator[str]:
     """The report in lines."""
-    from charnn.view.display_text import safe_text
-
     mark = ", without its byte order mark" if report.byte_order_mark else ""
     yield f"{report.source}: {report.characters_before:,} characters of {report.encoding}{mark}"
     for name, tally in report.tallies.items():
         option = f"--{name.replace('_', '-')}"
         for line in _lines_of(name, tally):
-            yield f"  {option:<17} {safe_text(line, newline=' ')}"
+            yield f"  {option:<17} {line}"
     if output is None:
         yield f"nothing written; it would have {report.characters_after:,} characters"
     else:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from charnn.cli.options import config_option
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 
 
@@ -28,10 +29,9 @@ def command(name: str | None, output: str | None, title: str | None, contact: st
         raise OptionError(f"contact must be printable characters, got {contact!r}")
     from charnn.text.fetch.fetching import fetch, find_work
     from charnn.text.fetch.transport import Patience
-    from charnn.view.display_text import safe_text
 
     def tell(message: str) -> None:
-        click.echo(safe_text(message, newline=" "), err=True)
+        say(message, err=True)
 
     fetched = fetch(
         find_work(name),

@@ -11,9 +11,11 @@ from charnn.cli.options import (
     checkpoints_option,
     config_option,
     encoding_options,
+    is_typed,
     model_option,
     unescape,
 )
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -90,12 +92,11 @@ def command(
         )
         return
     check_part(part)
-    for name, given in (("--part", part is not None), ("--samples", samples)):
-        if texts and given:
-            raise OptionError(f"{name} is of the run's own text: leave out {texts[0]!r}, or {name}")
+    if texts:
+        _refuse_own_part(context, texts)
+        part, samples = None, False  # for whom the environment or a file says it: not for a TEXT
     if samples:
-        _check_samples(part, dynamic)
-    # Samples are compared between machines: all of them write in what every machine has.
+        _check_samples(part, dynamic=dynamic and is_typed(context, "dynamic"))
     loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision="fp32")
     if samples:
         _tell_samples(loaded, part, as_json)
@@ -111,10 +112,19 @@ def command(
         show_json({"model": loaded.name, **result.to_json()})
     else:
         for line in _lines(loaded.name, texts, result):
-            click.echo(line)
+            say(line)
 
 
-def _check_samples(part: str | None, dynamic: bool) -> None:
+def _refuse_own_part(context: click.Context, texts: tuple[str, ...]) -> None:
+    """Refuse a TEXT beside what is of the run's own."""
+    for name in ("part", "samples"):
+        if is_typed(context, name):
+            raise OptionError(
+                f"--{name} is of the run's own text: leave out {texts[0]!r}, or --{name}"
+            )
+
+
+def _check_samples(part: str | None, *, dynamic: bool) -> None:
     """Refuse what has no meaning where the model writes."""
     from charnn.training.samples import check_heldout_part
 
@@ -133,7 +143,8 @@ def _tell_samples(loaded: api.Model, part: str | None, as_json: bool) -> None:
     if as_json:
         show_json({"model": loaded.name, **report.to_json()})
     else:
-        click.echo("\n".join(table(loaded.name, report)))
+        for line in table(loaded.name, report):
+            say(line)
 
 
 def _lines(name: str, texts: tuple[str, ...], result: "Evaluation") -> list[str]:

@@ -17,6 +17,7 @@ from charnn.cli.options import (
     numbers,
     unescape,
 )
+from charnn.cli.saying import say
 from charnn.cli.sink import Sink, refuse_existing
 from charnn.cli.texts import JsonShower, TextShower, show_in_order
 from charnn.errors import OptionError, TextError
@@ -106,10 +107,10 @@ def command(
     start = _prompt(prompt, prompt_option, prompt_file)
     loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision=precision)
     if adapt is not None:
-        click.echo(f"reading {adapt}", err=True)
+        say(f"reading {adapt}", err=True)
         loaded.adapt(adapt)
     if loaded.writer.note:
-        click.echo(f"charnn: {loaded.writer.note}", err=True)
+        say(f"charnn: {loaded.writer.note}", err=True)
     _tell_of_indexing(loaded, ladder[0])
     chosen = api.new_seed() if seed is None else seed
     if interactive:

@@ -15,6 +15,7 @@ from charnn.cli.echo import without_echo
 from charnn.cli.interrupts import ending_signals
 from charnn.cli.line_reader import LineReader, line_reader
 from charnn.cli.options import as_typed, unescape
+from charnn.cli.saying import say
 from charnn.cli.sink import Sink, save_text
 from charnn.errors import CharnnError, OptionError
 from charnn.view.display_text import safe_text
@@ -250,7 +251,7 @@ def _meant(name: str) -> str:
 def _say(text: str) -> None:
     """Tell the person something: on stderr, in lines no wider than the terminal."""
     if not sys.stderr.isatty():
-        click.echo(safe_text(text, newline=" "), err=True)
+        say(text, err=True)
         return
     for shown in wrap_text(text, max(2, _columns() - 1)):
         click.echo(shown, err=True)

@@ -16,6 +16,7 @@ import click
 
 from charnn._version import __version__
 from charnn.cli.interrupts import Interrupted
+from charnn.cli.saying import say
 from charnn.cli.sink import cannot_write
 from charnn.errors import CharnnError, OptionError
 
@@ -116,7 +117,7 @@ class LazyGroup(click.Group):
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CHARNN"},
 )
-@click.version_option(__version__, "--version", prog_name="charnn")
+@click.version_option(__version__, "--version", prog_name="charnn", allow_from_autoenv=False)
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 @click.pass_context
 def group(ctx: click.Context, debug: bool) -> None:
@@ -183,12 +184,10 @@ def _in_our_words(error: CharnnError | MemoryError | OSError) -> CharnnError | N
 
 
 def _complain(error: CharnnError, debug: bool) -> int:
-    from charnn.view.display_text import safe_text
-
     if debug:
         traceback.print_exc()
     with contextlib.suppress(OSError):  # stderr may be full as well
-        click.echo(f"charnn: {safe_text(str(error), newline=' ')}", err=True)
+        say(f"charnn: {error}", err=True)
     return 2 if isinstance(error, OptionError) else 1
 
 
@@ -203,9 +202,10 @@ def _forget_what_cannot_be_written() -> None:
 
 def _speak_utf8() -> None:
     """Text goes out as UTF-8 whatever the locale says; where a stream is closed, nowhere."""
-    for name in ("stdout", "stderr"):
+    ends = {"stdout": "\n", "stderr": None}  # a text stays what it is, on Windows too
+    for name, newline in ends.items():
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline=newline)

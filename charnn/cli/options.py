@@ -121,6 +121,11 @@ def nearest_of(
     return {name: value for name, value in given.items() if sources.get(name, nearest) == nearest}
 
 
+def is_typed(context: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line; the environment and files say it for all."""
+    return context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+
+
 def is_nearer(context: click.Context, name: str, other: str) -> bool:
     """Whether an option comes from nearer by than another: command line, environment, file.
 
@@ -206,7 +211,7 @@ def _options_in(path: Path) -> dict[str, Any]:
         OptionError: the file cannot be read.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
             saved = json.loads(text)["training"]["options"].items()
             return {name: value for name, value in saved if value is not None}
@@ -215,7 +220,7 @@ def _options_in(path: Path) -> dict[str, Any]:
         raise OptionError(
             f"config {path} cannot be read: {error.strerror}: name another with --config"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise OptionError(
             f"config {path} is neither TOML nor a run's config.json ({error}): "
             "write lines such as minutes = 5"
@@ -231,4 +236,4 @@ def _spelled(value: Any, option: click.Option) -> Any:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         return ",".join(str(part) for part in value)
-    return value if option.is_flag else str(value)
+    return value if option.is_flag and isinstance(value, bool) else str(value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from charnn.cli.saying import say
 from charnn.errors import OptionError, RunDamagedError
 from charnn.text.shell import quoted
 
@@ -29,13 +30,13 @@ def check(run: "Run") -> None:
         damaged += finding.problem is not None
         word = "note" if finding.is_aside else "whole" if finding.problem is None else "DAMAGED"
         rest = finding.problem or finding.note
-        _say(f"{word:8}{finding.name}{': ' if rest else ''}{rest}")
+        say(f"{word:8}{finding.name}{': ' if rest else ''}{rest}")
     if damaged:
         raise RunDamagedError(
             f"run {run.name} is damaged in {damaged} of {files} places: restore those from a copy; "
             "what is whole is used as long as it can be"
         )
-    _say(f"{run.name}: {files} files, all whole")
+    say(f"{run.name}: {files} files, all whole")
 
 
 def export(run: "Run", file: Path, *, with_ngram: bool) -> None:
@@ -50,10 +51,10 @@ def export(run: "Run", file: Path, *, with_ngram: bool) -> None:
     with interrupts(Control()):  # a signal, too, leaves nothing half written
         size, note = export_run(run, file, with_ngram=with_ngram)
     if note:
-        _say(f"charnn: {note}", err=True)
+        say(f"charnn: {note}", err=True)
     without = "" if with_ngram else ", without n-gram model and index of copies"
     use = f"use it as a run: charnn generate -m {quoted(str(file))}"
-    _say(f"{file}: {figures.memory(size)}{without}; {use}")
+    say(f"{file}: {figures.memory(size)}{without}; {use}")
 
 
 def _index_copies(run: "Run") -> None:
@@ -62,7 +63,7 @@ def _index_copies(run: "Run") -> None:
     from charnn.generation.copy_file import load_copies, waits_for_copies
 
     if run.path.is_dir() and waits_for_copies(run):
-        _say("indexing the text for --max-copy, once", err=True)
+        say("indexing the text for --max-copy, once", err=True)
         with contextlib.suppress(CharnnError):  # without tokens there is none to take along
             load_copies(run)
 
@@ -73,7 +74,7 @@ def rename(find: "Callable[[], Run]", name: str) -> None:
 
     run = find()
     renamed = rename_run(run, name)
-    _say(f"{run.name} is now {renamed.name}")
+    say(f"{run.name} is now {renamed.name}")
 
 
 def delete(run: "Run", *, yes: bool) -> None:
@@ -87,9 +88,9 @@ def delete(run: "Run", *, yes: bool) -> None:
     step = f"step {summary.step:,}" if summary.step is not None else "no checkpoint"
     what = f"run {run.name} in {run.path} ({step}, {figures.memory(size_of(run.path))})"
     if _agrees(f"delete {what}?", yes):
-        _say(f"{run.name} is deleted: {figures.memory(delete_run(run))} are free")
+        say(f"{run.name} is deleted: {figures.memory(delete_run(run))} are free")
     else:
-        _say("nothing is deleted")
+        say("nothing is deleted")
 
 
 def prune(checkpoints: Path, *, yes: bool) -> None:
@@ -99,19 +100,19 @@ def prune(checkpoints: Path, *, yes: bool) -> None:
 
     waste = find_waste(checkpoints)
     if not waste:
-        _say(f"there is nothing to prune in {checkpoints}")
+        say(f"there is nothing to prune in {checkpoints}")
         return
     for item in waste:
-        _say(f"{figures.memory(item.bytes):>8}  {item.path}: {item.reason}")
+        say(f"{figures.memory(item.bytes):>8}  {item.path}: {item.reason}")
     size = figures.memory(sum(item.bytes for item in waste))
     if _agrees(f"remove these, {size} in all?", yes):
         gone = remove_waste(checkpoints, waste)
         if len(gone) < len(waste):
-            _say(f"{len(waste) - len(gone)} of {len(waste)} came to use meanwhile and stay")
+            say(f"{len(waste) - len(gone)} of {len(waste)} came to use meanwhile and stay")
         if gone:
-            _say(f"{figures.memory(sum(item.bytes for item in gone))} are free")
+            say(f"{figures.memory(sum(item.bytes for item in gone))} are free")
     else:
-        _say("nothing is removed")
+        say("nothing is removed")
 
 
 def _agrees(question: str, yes: bool) -> bool:
@@ -127,9 +128,3 @@ def _agrees(question: str, yes: bool) -> bool:
     if not sys.stdin.isatty():
         raise OptionError("nobody can be asked here, stdin is no terminal: add --yes")
     return click.confirm(safe_text(question, newline=" "), err=True)
-
-
-def _say(line: str, *, err: bool = False) -> None:
-    from charnn.view.display_text import safe_text
-
-    click.echo(safe_text(line, newline=" "), err=err)

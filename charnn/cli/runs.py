@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from charnn import api
-from charnn.cli.options import checkpoints_option, config_option
+from charnn.cli.options import checkpoints_option, config_option, is_typed
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 
 if TYPE_CHECKING:
@@ -39,14 +40,22 @@ _GAP = 2
 @click.option("--yes", is_flag=True, help="With --delete or --prune: do not ask.")
 @checkpoints_option
 @config_option
+@click.pass_context
 def command(
-    model: str | None, yes: bool, no_ngram: bool, checkpoints: str, **given: bool | str | None
+    context: click.Context,
+    /,
+    model: str | None,
+    yes: bool,
+    no_ngram: bool,
+    checkpoints: str,
+    **given: bool | str | None,
 ) -> None:
     """List the runs, the newest first; or tell of one: what it is, and what happened to it.
 
     RUN is a name, a folder, or a file that --export wrote.
     """
-    action = _action(model, yes, no_ngram, given)
+    action = _action(model, given)
+    _check_beside(context, action)
     folder = Path(checkpoints)
     if action is None:
         _list(checkpoints) if model is None else _tell(model, folder)
@@ -68,9 +77,7 @@ def command(
         actions.export(find_run(folder, model), Path(value), with_ngram=not no_ngram)
 
 
-def _action(
-    model: str | None, yes: bool, no_ngram: bool, given: dict[str, bool | str | None]
-) -> str | None:
+def _action(model: str | None, given: dict[str, bool | str | None]) -> str | None:
     """What is to be done; None for telling alone.
 
     Raises:
@@ -85,18 +92,24 @@ def _action(
         raise OptionError(f"--{action} needs a RUN: name it, as in 'charnn runs novel {example}'")
     if action == "prune" and model is not None:
         raise OptionError(f"--prune is for the whole folder of runs: leave out {model!r}")
-    if yes and action not in ("delete", "prune"):
-        raise OptionError("--yes goes with --delete or --prune: leave it out")
-    if no_ngram and action != "export":
-        raise OptionError("--no-ngram goes with --export: leave it out")
     return action
 
 
-def _tell(model: str, checkpoints: Path) -> None:
-    from charnn.view.display_text import safe_text
+def _check_beside(context: click.Context, action: str | None) -> None:
+    """Refuse what says nothing of this action; from the environment or a file it is for others.
 
+    Raises:
+        OptionError: it was typed all the same.
+    """
+    if action not in ("delete", "prune") and is_typed(context, "yes"):
+        raise OptionError("--yes goes with --delete or --prune: leave it out")
+    if action != "export" and is_typed(context, "no_ngram"):
+        raise OptionError("--no-ngram goes with --export: leave it out")
+
+
+def _tell(model: str, checkpoints: Path) -> None:
     for line in _story(model, checkpoints):
-        click.echo(safe_text(line))
+        say(line)
 
 
 def _list(checkpoints: str) -> None:
@@ -108,7 +121,7 @@ def _list(checkpoints: str) -> None:
 
     found = api.list_runs(checkpoints)
     if not found:
-        click.echo(f"no runs in {checkpoints} yet: train one with 'charnn train TEXT'", err=True)
+        say(f"no runs in {checkpoints} yet: train one with 'charnn train TEXT'", err=True)
         return
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNCUT
     rows = [[safe_text(cell, newline=" ") for cell in _row(summary)] for summary in found]
@@ -122,7 +135,7 @@ def _list(checkpoints: str) -> None:
     Console(highlight=False, width=width).print(table)
     for summary in found:
         if summary.problem is not None:
-            click.echo(safe_text(f"{summary.name} is damaged: {summary.problem}", newline=" "))
+            say(f"{summary.name} is damaged: {summary.problem}")
 
 
 def _widths(rows: list[list[str]], width: int) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """The table of `charnn eval --samples`."""
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -9,6 +8,7 @@ if TYPE_CHECKING:
     from charnn.text.quality import Measure
     from charnn.training.samples import SampleReport
 
+_COLUMNS = 80
 _WIDTH = 34
 _LABELS = {
     "known_words": "words that occur in training",
@@ -43,13 +43,25 @@ def table(name: str, report: "SampleReport") -> list[str]:
         if (numbers.samples, numbers.heldout) != (None, None)
     ]
     return [
-        *textwrap.wrap(head, 80),
+        *_wrapped(head),
         "",
         f"  {'':{_WIDTH}} {'samples':>9} {'held-out':>9} {'ratio':>7}",
         *rows,
         "",
-        *textwrap.wrap(foot, 80),
+        *_wrapped(foot),
     ]
+
+
+def _wrapped(text: str) -> list[str]:
+    """Words in lines of at most 80 cells."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if cell_len(longer) > _COLUMNS and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _row(label: str, numbers: "Measure", is_count: bool) -> str:

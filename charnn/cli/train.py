@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from charnn import api
 from charnn.cli.interrupts import Interrupts, interrupts
@@ -12,11 +11,13 @@ from charnn.cli.options import (
     checkpoints_option,
     config_option,
     encoding_options,
+    is_typed,
     nearest_of,
     numbers,
     ui_option,
     unescape,
 )
+from charnn.cli.saying import say
 from charnn.errors import OptionError
 from charnn.records import Control, PlanFixed, Record, Validation
 
@@ -131,7 +132,7 @@ def command(
         given = {name: value for name, value in given.items() if _goes_on(context, name)}
     elif not texts:
         raise OptionError("train needs a TEXT: name a file, a folder, or - for stdin")
-    elif text is not None:
+    elif text is not None and is_typed(context, "text"):
         raise OptionError("--text goes with --resume: name the text itself to train on it")
     options = _options(given)
     source: dict[str, Any] = {
@@ -219,16 +220,14 @@ def _check_resume(context: click.Context, texts: tuple[str, ...]) -> None:
             "--text FILE says where it lies now"
         )
     for name in context.params:
-        given = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-        if given and name not in _WITH_RESUME:
+        if is_typed(context, name) and name not in _WITH_RESUME:
             option = name.replace("_", "-")
             raise OptionError(f"--{option} cannot be changed with --resume: leave it out")
 
 
 def _goes_on(context: click.Context, name: str) -> bool:
     """Whether an option is for the run that goes on; a budget of environment or file is not."""
-    near = context.get_parameter_source(name) == ParameterSource.COMMANDLINE
-    return name in _WITH_RESUME and (near or name not in _BUDGETS)
+    return name in _WITH_RESUME and (is_typed(context, name) or name not in _BUDGETS)
 
 
 def _tell_plan(
@@ -237,4 +236,4 @@ def _tell_plan(
     from charnn.training.advice import advise
 
     for line in advise(texts, checkpoints, options, **source):
-        click.echo(line)
+        say(line)

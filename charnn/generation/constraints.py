@@ -72,31 +72,33 @@ class Constraints:
         rules: list[Rule] = list(self.words)
         starts = [word.start for word in self.words]
         if self.parts:
+            self._check_length(2 * len(self.parts) - 1)
             lines = Acrostic(self.parts, break_first=bool(prompt) and prompt[-1] != "\n")
             rules.append(lines)
             starts.append(lines.start)
         if self.options.initials:
             spaced = bool(prompt) and not prompt[-1].isspace()
             leads = initial_leads(self.options.initials)
-            if len(leads) > self.options.length:  # an automaton of as many states takes seconds
-                raise OptionError(
-                    f"length must be >= {len(leads)} for {self.asked()}, got {self.options.length}"
-                )
+            self._check_length(len(leads))
             pattern = Initials(leads, spaced=spaced)
             rules.append(pattern)
             starts.append(pattern.start)
         return Automaton(rules, starts) if rules else None
 
     def _check(self) -> None:
-        automaton, length = self.automaton, self.options.length
+        automaton = self.automaton
         if automaton is not None:
             if not automaton.possible(automaton.start):
                 raise OptionError(f"no text can have {self.asked()}: leave one of them out")
             needs = int(automaton.needs[automaton.start])
-            if needs > length:
-                raise OptionError(f"length must be >= {needs} for {self.asked()}, got {length}")
+            self._check_length(needs)
         for word in self.words:
             self._check_copy(word.word)
+
+    def _check_length(self, needs: int) -> None:
+        """Refuse a text too short; asked before an automaton of as many states takes its time."""
+        if needs > (length := self.options.length):
+            raise OptionError(f"length must be >= {needs} for {self.asked()}, got {length}")
 
     def _check_copy(self, word: str) -> None:
         copies, most = self.demands.copies, self.options.max_copy

@@ -26,8 +26,8 @@ _MODULES = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 class Dropout:
     """Shares of units dropped in training, each in [0, 1).
 
-    One mask holds for a whole window, so that a unit is there or not for all its tokens; random
-    numbers for each token would take a tenth of the step.
+    One mask of units holds for a whole window, so that a unit is there or not for all its tokens;
+    random numbers for each unit of each token would take a tenth of the step.
 
     Attributes:
         token: whole input tokens replaced by a zero embedding.

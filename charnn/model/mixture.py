@@ -100,7 +100,7 @@ def mix_log_probs(network: Floats, ngram: Floats, weight: float) -> Floats:
     [0.4]
     """
     check_weight(weight)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # a network may come to no number
         mixed: Floats = np.logaddexp(network + np.log1p(-weight), ngram + np.log(weight))
     return mixed
 

@@ -7,11 +7,13 @@ from typing import Any
 from charnn.errors import OptionError, RunDamagedError, RunError, RunNotFoundError
 from charnn.records import Finished
 from charnn.runs.checkpoints import Checkpoint, open_manifest
+from charnn.runs.config import RunConfig
 from charnn.runs.layout import EVENTS, PLAN, SLOTS, TRAINER, Slot
 from charnn.runs.run import Run
 from charnn.text.shell import quoted
 from charnn.training.keeper import PLAN_KEY
 from charnn.training.plan import Plan
+from charnn.training.saved import INIT_FROM
 
 
 def not_saved(run: Run, problems: Mapping[str, str], check: Callable[[], None]) -> RunError:
@@ -122,6 +124,20 @@ def refuse_to_lose(run: Run) -> None:
         raise RunError(
             f"{lost}, and beginning again would replace its best model, of step {step:,}: begin a "
             f"new run from it with --init-from {quoted(run.name)}, or restore last/ from a copy"
+        )
+
+
+def refuse_lost_weights(run: Run, config: RunConfig) -> None:
+    """Refuse to begin a run again from its seed that was begun with another run's weights.
+
+    Raises:
+        RunError: it was, and ended before there was a checkpoint to go on from.
+    """
+    if (begun_with := config.training.get(INIT_FROM)) is not None:
+        name = quoted(str(begun_with))
+        raise RunError(
+            f"run {run.name} ended before it had saved the weights of run {name}, which it began "
+            f"with: begin a new run with --init-from {name}"
         )
 
 

@@ -28,6 +28,9 @@ from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.saved_fields import read_options, read_precision, read_recipe
 
+INIT_FROM = "init_from"
+"""In config.json: the run that a run's first weights are of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -136,6 +139,7 @@ def make_config(
     device: Device,
     stream: TokenStream,
     looks: str | None = None,
+    init_from: Run | None = None,
 ) -> RunConfig:
     """What config.json says of a run that begins now.
 
@@ -147,6 +151,7 @@ def make_config(
         device: where it trains.
         stream: the text as tokens.
         looks: what `looks_of_text` said before the text was read.
+        init_from: the run whose weights it begins with.
     """
     tokenizer = stream.tokenizer
     paths = _absolute(text)
@@ -176,6 +181,7 @@ def make_config(
             "options": asdict(options),
             "recipe": asdict(recipe),
             "device": {"kind": device.kind, "precision": device.precision},
+            INIT_FROM: init_from.name if init_from else None,
         },
     )
 

@@ -20,6 +20,7 @@ from charnn.runs.layout import JOURNALS, WEIGHTS, next_free_name
 from charnn.runs.lock import lock_run
 from charnn.runs.ngram_file import NGRAM, read_ngram
 from charnn.runs.run import Run, check_free, create_next_run, create_run
+from charnn.text.shell import quoted
 from charnn.training.beginning import count_text, opening
 from charnn.training.changed import notice_change
 from charnn.training.device import choose_device, flushing_denormals
@@ -28,6 +29,7 @@ from charnn.training.ending import (
     not_saved,
     read_plan,
     refuse_ended,
+    refuse_lost_weights,
     refuse_to_lose,
     saved_plan,
     take_history,
@@ -53,7 +55,7 @@ from charnn.training.saved import (
     sizes_of,
     with_recipe,
 )
-from charnn.training.setting import Callbacks, Setting
+from charnn.training.setting import Callbacks, Setting, device_again
 from charnn.training.state import TrainerState
 from charnn.training.trainer import Trainer
 
@@ -99,7 +101,7 @@ def train_new(
     counts = count_text(stream, recipe)
     setting = Setting(likely, options, recipe, device, stream, callbacks, counts)
     begun = [setting.state(init_from)]
-    config = make_config(text, corpus, options, recipe, device, stream, looks)
+    config = make_config(text, corpus, options, recipe, device, stream, looks, init_from)
     copies, unknown = copies_of(stream, init_from, callbacks.on_record)
     extra = {COPIES: copies_arrays(copies, stream.text_sha256)} if copies else {}
     if counts:
@@ -143,11 +145,12 @@ def train_on(
         options = replace(options, **sampling)
         if budget:
             options = replace(options, **{"minutes": None, "epochs": None, "steps": None, **budget})
-        device = choose_device(options.device, precision, threads or options.threads)
+        options = replace(options, threads=threads or options.threads)
+        device, elsewhere = device_again(run, config, options, precision)
         stream = find_stream(run, config, text, options, callbacks.on_record)
         moved = text.paths if text else None
         change = notice_change(run, config, moved, callbacks.on_record)
-        events = [("warning", change)] if change else []
+        events = [("warning", note) for note in (elsewhere, change) if note]
         checkpoint = None
         with contextlib.suppress(RunNotFoundError):
             checkpoint = run.last()
@@ -155,6 +158,7 @@ def train_on(
         setting = Setting(run, options, recipe, device, stream, callbacks, counts, lock.check)
         state = setting.saved_state(checkpoint)
         if checkpoint is None and not budget:
+            refuse_lost_weights(run, config)
             note = "no checkpoint yet: starting again with the saved options"
             begun = [state]
             del state
@@ -231,7 +235,8 @@ def _train_more(
     if checkpoint is None or end_of(run, progress.step) is None:
         raise RunError(
             f"run {run.name} has not ended yet, and goes on as planned with 'charnn train --resume "
-            f"{run.name}': --minutes, --epochs and --steps are for more of a run that has ended"
+            f"{quoted(run.name)}': --minutes, --epochs and --steps are for more of a run that has "
+            "ended"
         )
     best = run.best(WEIGHTS)
     state.begin_again(best.weights(state.model.shape), keep_moments=True)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from charnn.corpus.stream import TokenStream
+from charnn.errors import DeviceError
 from charnn.model.ngram import Ngram
 from charnn.records import Control, Record
 from charnn.runs.checkpoints import Checkpoint
+from charnn.runs.config import RunConfig
 from charnn.runs.layout import WEIGHTS
 from charnn.runs.run import Run
 from charnn.runs.storage import Checksum
+from charnn.text.shell import quoted
 from charnn.training.beginning import new_state
-from charnn.training.device import Device
+from charnn.training.device import Device, choose_device
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.needs import check_memory
 from charnn.training.options import TrainOptions
@@ -34,6 +37,39 @@ class Callbacks:
     on_record: Callable[[Record], None]
     control: Control
     clock: Callable[[], float]
+
+
+def device_again(
+    run: Run, config: RunConfig, options: TrainOptions, precision: str
+) -> tuple[Device, str | None]:
+    """The device that a saved training goes on with.
+
+    Args:
+        run: the run.
+        config: of the run.
+        options: which device, and how many threads.
+        precision: the run's.
+
+    Returns:
+        The device, and what is to be said where it is of another kind than the run began on.
+
+    Raises:
+        DeviceError: this machine has none that the run could go on with.
+    """
+    begun = str(config.training["device"].get("kind"))
+    try:
+        device = choose_device(options.device, precision, options.threads)
+    except DeviceError:
+        raise DeviceError(
+            f"run {run.name} was begun in {precision} on {begun}, and this machine cannot go on "
+            f"with that: begin a new run from it with --init-from {quoted(run.name)}"
+        ) from None
+    if device.kind == begun:
+        return device, None
+    return device, (
+        f"the run was begun on {begun} and goes on on {device.kind}: numbers differ in their last "
+        f"digits, and its plan was made for {begun}"
+    )
 
 
 def _nothing() -> None:

@@ -15,7 +15,12 @@ _NARROW: Final = 40
 _SHORT: Final = 24
 _DONE: Final = "━"
 _TO_DO: Final = "─"
-_ENDS: Final = {"stopped": "stopped", "training": "still training", "broken off": "broken off"}
+_ENDS: Final = {
+    "stopped": "stopped",
+    "shared": "stopped",
+    "training": "still training",
+    "broken off": "broken off",
+}
 
 
 def draw_progress(

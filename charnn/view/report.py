@@ -21,6 +21,7 @@ _REASONS = {
     "stopped": "stopped",
     "training": "still training",  # this and the next are what watching finds
     "broken off": "broken off",
+    "shared": "shared when it had stopped",
 }
 _RESUMABLE = ("stopped", "broken off")
 
@@ -41,8 +42,8 @@ class Report:
     def update(self, record: Record) -> "Report":
         """The report after one more record."""
         match record:
-            case RunStarted():
-                return replace(self, started=record)
+            case RunStarted():  # what ended a session before it says nothing of this one
+                return replace(self, started=record, finished=None)
             case PlanFixed():
                 return replace(self, plan=record)
             case Sample():

@@ -133,7 +133,7 @@ class DashboardState:
         return replace(self, elapsed=elapsed, steps_done=steps)
 
     def _with_start(self, record: RunStarted) -> "DashboardState":
-        """A new process: its clock starts again, so what was written before is all uncovered."""
+        """A new session: what was being written in the one before is all uncovered."""
         earlier = self.earlier if self.writing is None else _thinned((*self.earlier, self.writing))
         return replace(
             self,

@@ -8,6 +8,7 @@ import contextlib
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -144,11 +145,12 @@ def ended(
     """Records of a run and, where it has not finished, one that says how it stands with it.
 
     That record is a Finished whose reason is "training", as long as another process trains the
-    run, or "broken off". A view that gets it lets no time pass any more.
+    run, or "broken off". A view that gets it lets no time pass any more. What the records say of
+    where the run lies is put right: it may have been renamed, or shared, since.
 
     Args:
         records: records in the order of their times.
-        run: the run's folder.
+        run: the run's folder, or the file it was exported to.
         control: what the keys act on; who leaves before the end is told nothing.
         alive: whether a process trains the run.
     """
@@ -160,12 +162,22 @@ def ended(
         elapsed = getattr(record, "elapsed", elapsed)
         best = record if isinstance(record, Validation) and record.is_best else best
         finished = _is_over(finished, record)
-        yield record
+        yield _found_at(run, record)
     if not finished and not control.stopping:
         bits = None if best is None else best.bits_per_char
         at = None if best is None else best.step
         reason = "training" if alive() else "broken off"
         yield Finished(step, reason, bits, bits, at, elapsed, str(run))
+
+
+def _found_at(run: Path, record: Record) -> Record:
+    """A record as it would be if the run had always lain where it does."""
+    if isinstance(record, RunStarted):
+        return replace(record, run=run.name or record.run, path=str(run))
+    if isinstance(record, Finished):
+        shared = record.reason == "stopped" and run.is_file()
+        return replace(record, path=str(run), reason="shared" if shared else record.reason)
+    return record
 
 
 class JournalTail:

@@ -68,6 +68,27 @@ def test_the_environment_names_them_so_too(
     assert cli("generate").out.startswith("섭섭이")
 
 
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        ("CHARNN_RUNS_YES", ["runs"]),
+        ("CHARNN_RUNS_NO_NGRAM", ["runs"]),
+        ("CHARNN_EVAL_SAMPLES", ["eval", "novel.txt"]),
+        ("CHARNN_EVAL_DYNAMIC", ["eval", "novel.txt"]),
+        ("CHARNN_VERSION", ["runs"]),
+    ],
+)
+@pytest.mark.usefixtures("text")
+def test_what_the_environment_says_for_other_uses_is_left_aside(
+    cli: Cli, written: Path, monkeypatch: pytest.MonkeyPatch, variable: str, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("CHARNN_CHECKPOINTS", str(written.parent))
+    monkeypatch.setenv(variable, "1")
+    said = cli(*arguments)
+    assert (said.code, said.err) == (0, "")
+    assert "story" in said.out
+
+
 def test_checkpoints_from_the_environment_serve_every_command(
     cli: Cli, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +155,26 @@ def test_a_json_file_that_is_no_run(cli: Cli, text: str) -> None:
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("charnn: config config.json is neither TOML nor a run's config.json")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["2.5", "{a = 1}", "2024-01-01", "'perhaps'"])
+def test_a_flag_of_the_wrong_kind(cli: Cli, value: str) -> None:
+    said = cli("runs", "--config", config(f"check = {value}\n"))
+    assert said.code == 2
+    assert "Invalid value for '--check': " in said.err
+
+
+def test_a_file_that_is_nested_too_deeply(cli: Cli) -> None:
+    said = cli("train", "--config", config("[" * 100_000, "config.json"), "novel.txt")
+    assert said.code == 2
+    assert said.err.startswith("charnn: config config.json is neither TOML nor a run's config.json")
+
+
+def test_a_file_with_a_byte_order_mark(cli: Cli) -> None:
+    said = cli("generate", "--config", config("\ufefflength = warm\n"))
+    assert "neither TOML" in said.err
+    said = cli("generate", "--config", config("\ufefflength = 'warm'\n"))
+    assert "Invalid value for '-n' / '--length': 'warm'" in said.err
 
 
 def test_a_value_of_the_wrong_kind(cli: Cli) -> None:

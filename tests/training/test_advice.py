@@ -143,6 +143,13 @@ def test_the_training_is_what_was_told(lines, train, options):
     assert said["time"].startswith(f"{plan.total_steps:,} steps, ")
 
 
+def test_epochs_are_of_what_is_trained_on(lines, train, monkeypatch):
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    options = {"epochs": 1, "no_ngram": False}
+    (plan,) = train(**options).of(PlanFixed)
+    assert lines(**options)["time"].startswith(f"{plan.total_steps:,} steps, ")
+
+
 def test_the_sizes_of_the_run_to_begin_from(lines, train, text):
     train(cell="gru", layers=2, hidden=9, embedding=5, tokenizer="byte", run="first")
     said = lines(init_from="first", hidden=None)

@@ -277,6 +277,7 @@ def test_resuming_after_faults_is_exact(train, checkpoints, monkeypatch):
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ..."), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1.00 GB)"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_..._DEVICE_ALLOCATION_FAILED"), True),
         (RuntimeError("size mismatch"), False),
         (OSError("out of memory"), False),
     ],

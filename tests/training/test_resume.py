@@ -7,6 +7,7 @@ a sample. `Impatient` stops at the n-th look, so random n reach all of these pla
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 import torch
 
 import charnn
-from charnn.errors import RunError
+from charnn.errors import DeviceError, RunError
 from charnn.records import Control, Finished, PlanFixed, Sample, StepRecord, Validation
+from charnn.runs.anew import begin_anew
 from charnn.runs.run import Run
 from charnn.training import evaluation, recipe
 from charnn.training import keeper as keeper_module
@@ -261,6 +263,48 @@ def test_before_its_first_checkpoint_a_run_starts_again(train, checkpoints):
     messages = [r.message for r in records if r.tag == "event" and r.kind == "note"]
     assert messages == ["no checkpoint yet: starting again with the saved options"]
     assert_same(straight.model.path, checkpoints / "stopped")
+
+
+def test_a_run_that_lost_the_weights_it_began_with_is_not_begun_from_a_seed(train, checkpoints):
+    train(run="first", steps=6)
+    run = Run(train(run="second", steps=1, init_from="first").model.path)
+    for name in ("last", "last.prev", "best", "best.prev"):
+        shutil.rmtree(run.path / name, ignore_errors=True)
+    with pytest.raises(RunError) as error:
+        charnn.resume("second", checkpoints=checkpoints)
+    assert str(error.value) == (
+        "run second ended before it had saved the weights of run first, which it began with: "
+        "begin a new run with --init-from first"
+    )
+
+
+def resumed_elsewhere(run: Run, **device: str) -> list[str]:
+    """The warnings of a run that is gone on with where its device is another one."""
+    config = run.config()
+    changed = {**config.training, "device": {**config.training["device"], **device}}
+    begin_anew(run, replace(config, training=changed))
+    records: list[Any] = []
+    charnn.resume(run.name, checkpoints=run.path.parent, on_record=records.append)
+    return [r.message for r in records if r.tag == "event" and r.kind == "warning"]
+
+
+def test_another_kind_of_device_is_told(train):
+    run = Run(train(run="moved", steps=3).model.path)
+    assert resumed_elsewhere(run, kind="cuda") == [
+        "the run was begun on cuda and goes on on cpu: numbers differ in their last digits, and "
+        "its plan was made for cuda"
+    ]
+
+
+def test_a_precision_that_this_machine_lacks_is_no_wrong_option(train, monkeypatch):
+    run = Run(train(run="moved", steps=3).model.path)
+    monkeypatch.setattr("charnn.training.device._has_bf16", lambda kind: False)
+    with pytest.raises(DeviceError) as error:
+        resumed_elsewhere(run, precision="bf16")
+    assert str(error.value) == (
+        "run moved was begun in bf16 on cpu, and this machine cannot go on with that: begin a new "
+        "run from it with --init-from moved"
+    )
 
 
 def test_the_time_of_all_sessions_is_added(train, checkpoints):

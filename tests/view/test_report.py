@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from charnn.records import Finished, Sample
+from charnn.records import Finished, RunStarted, Sample
 from charnn.view.report import Report
 
 
@@ -48,6 +48,12 @@ def test_a_run_that_was_watched_before_its_end(training, reason, said, resumable
     lines = reported([*training(1000), finished(reason, step=1000)]).lines(with_sample=False)
     assert lines[0] == f"story: {said} at step 1,000 of 6,000 after 5:00"
     assert ("  go on        charnn train --resume story" in lines) is resumable
+
+
+def test_the_end_of_a_session_before_is_not_that_of_this_one(training):
+    records = [*training(1000), finished("stopped", step=1000)]
+    started = next(record for record in records if isinstance(record, RunStarted))
+    assert reported([*records, started]).lines() == []
 
 
 @pytest.mark.parametrize(

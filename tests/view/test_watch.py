@@ -1,6 +1,7 @@
 """Journals as a source of records."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,9 @@ from charnn.records import (
     StepRecord,
     to_json,
 )
+from charnn.text.shell import quoted
 from charnn.view.dashboard import render
+from charnn.view.report import Report
 from charnn.view.state import DashboardState
 from charnn.view.watch import (
     JournalTail,
@@ -46,6 +49,13 @@ def append(run, *records):
 
 def kept(records):
     return [record for record in records if record.tag not in ("preparing", "heartbeat")]
+
+
+def found_at(run, record):
+    """A record of a run that has always lain there."""
+    if isinstance(record, RunStarted):
+        return replace(record, run=run.name, path=str(run))
+    return replace(record, path=str(run)) if isinstance(record, Finished) else record
 
 
 class Time:
@@ -169,7 +179,7 @@ def test_a_run_that_was_resumed_after_its_end_is_followed_on(training, tmp_path)
 def test_a_run_that_has_not_finished_is_given_an_end(training, tmp_path, alive, reason):
     records = kept(training(3000))
     *same, end = ended(records, tmp_path, Control(), alive=lambda: alive)
-    assert same == records
+    assert same == [found_at(tmp_path, record) for record in records]
     best = max((r for r in records if r.tag == "validation"), key=lambda r: r.step)
     bits = best.bits_per_char
     assert end == Finished(3000, reason, bits, bits, best.step, 150.0, str(tmp_path))
@@ -184,7 +194,8 @@ def test_a_run_that_has_not_finished_is_given_an_end(training, tmp_path, alive, 
 
 def test_a_run_that_has_finished_keeps_its_end(training, tmp_path):
     records = kept(training())
-    assert list(ended(records, tmp_path, Control(), alive=lambda: False)) == records
+    same = [found_at(tmp_path, record) for record in records]
+    assert list(ended(records, tmp_path, Control(), alive=lambda: False)) == same
     assert list(ended([], tmp_path, Control(), alive=lambda: False)) == [
         Finished(0, "broken off", None, None, None, 0.0, str(tmp_path))
     ]
@@ -193,7 +204,27 @@ def test_a_run_that_has_finished_keeps_its_end(training, tmp_path):
 def test_who_leaves_a_replay_is_not_told_an_end(training, tmp_path):
     records, control = kept(training(100)), Control()
     control.stop()
-    assert list(ended(records, tmp_path, control, alive=lambda: False)) == records
+    same = [found_at(tmp_path, record) for record in records]
+    assert list(ended(records, tmp_path, control, alive=lambda: False)) == same
+
+
+@pytest.mark.parametrize("reason", ["done", "stopped"])
+def test_a_run_that_was_renamed_or_shared_is_told_of_as_it_is_called_now(
+    training, tmp_path, reason
+):
+    records = [*kept(training(1000)), Finished(1000, reason, 3.0, 3.0, 900, 50.0, "checkpoints/a")]
+    folder, file = tmp_path / "b", tmp_path / "my run.charnn"
+    folder.mkdir()
+    file.touch()
+    for run in (folder, file):
+        report = Report()
+        for record in ended(records, run, Control(), alive=lambda: False):
+            report = report.update(record)
+        said = "\n".join(report.lines())
+        assert said.startswith(f"{run.name}: ")
+        assert f"charnn generate -m {quoted(str(run))} " in said
+        assert "checkpoints/a" not in said
+        assert ("charnn train --resume" in said) is (reason == "stopped" and run == folder)
 
 
 def test_only_what_was_added_is_read_and_a_torn_line_waits(tmp_path):

@@ -10,7 +10,9 @@ from charnn.text.clean.streams import Tally, after_last, before_last, in_whole_s
 
 # The jamo that modern syllables are composed of, and the syllables that can take a tail.
 _JAMO: Final = re.compile("[\u1100-\u1112\u1161-\u1175\u11a8-\u11c2\uac00-\ud7a3]")
-_RUN: Final = re.compile(f"{_JAMO.pattern}*[\u1161-\u1175\u11a8-\u11c2]{_JAMO.pattern}*")
+_RUN: Final = re.compile(
+    f"(?<!{_JAMO.pattern}){_JAMO.pattern}*[\u1161-\u1175\u11a8-\u11c2]{_JAMO.pattern}*"
+)
 _SEQUENCE: Final = re.compile(
     "[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uac00-\ud7a3][\u11a8-\u11c2]"
 )

@@ -20,7 +20,8 @@ _INSIDE: Final = f"[{_HANJA}](?:[{_HANJA}{_BETWEEN}]*[{_HANJA}])?"
 _BRACKETED: Final = rf"(?:\({_INSIDE}\)|（{_INSIDE}）|〔{_INSIDE}〕|\[{_INSIDE}\])"
 # A mark or a tail behind the gloss would combine with the syllable before it.
 _NOT_GLUED: Final = "(?![\u0300-\u036f\u1160-\u11ff\u302a-\u302f\u3099\u309a\ud7b0-\ud7fb])"
-_GLOSS: Final = re.compile(f"([\uac00-\ud7a3]+)((?:{_BRACKETED})+){_NOT_GLUED}")
+# Only from the first syllable of a run on, for each start would read the run to its end.
+_GLOSS: Final = re.compile(f"(?<![\uac00-\ud7a3])([\uac00-\ud7a3]+)((?:{_BRACKETED})+){_NOT_GLUED}")
 _MEMBER: Final = re.compile(
     f"[\uac00-\ud7a3{_HANJA}{_BETWEEN}()（）〔〕\\[\\]"
     "\u0300-\u036f\u1160-\u11ff\u302a-\u302f\u3099\u309a\ud7b0-\ud7fb]"

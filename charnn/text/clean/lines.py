@@ -8,7 +8,7 @@ from charnn.text.clean.streams import Tally, after_last, in_whole_stretches, rep
 from charnn.text.documents import LineEnds, normalise_newlines
 
 _SPACES: Final = re.compile("[ \t\u00a0\u3000]")
-_SPACES_AT_END: Final = re.compile("[ \t\u00a0\u3000]+(?=[\r\n]|\\Z)")
+_SPACES_AT_END: Final = re.compile(f"(?<!{_SPACES.pattern}){_SPACES.pattern}+(?=[\r\n]|\\Z)")
 _LINE_END: Final = re.compile("\n")
 _BLANK_LINES: Final = re.compile("\n{3,}")
 

@@ -216,6 +216,12 @@ def test_glosses(text: str, dropped: str, swapped: str) -> None:
     assert cleaned(text, Repairs(glosses="swap")) == swapped
 
 
+def test_a_long_text_without_spaces_or_with_nothing_else_is_read_once() -> None:
+    """Were each of its starts tried, it would take minutes."""
+    for text in ("가나다라" * 50_000, " " * 200_000 + "x", "\u1112" * 200_000):
+        assert cleaned(text, ALL_REPAIRS) == text
+
+
 def test_glosses_that_are_kept_are_counted() -> None:
     tally = clean_text(["선형(善馨)과 선형(善馨)과 효(孝)"], Repairs(glosses="keep"))[1]["glosses"]
     assert (tally.count, tally.left) == (0, 3)

@@ -1,0 +1,123 @@
+"""What validation does beside scoring: the weight of the counts, what it costs, who writes."""
+
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import charnn
+from charnn.records import Control, Event, StepRecord
+from charnn.runs.export import export_run
+from charnn.runs.layout import GRADIENTS, WEIGHTS
+from charnn.runs.ngram_file import ngram_weight
+from charnn.runs.run import Run
+from charnn.training import validating
+from charnn.training.device import single_precision
+from charnn.training.options import TrainOptions
+from charnn.training.plan import make_plan
+from charnn.training.scoring import adapting_checkpoint
+from charnn.training.session import _sampling_anew
+from charnn.training.validating import Validator
+
+
+@pytest.fixture
+def fitting(monkeypatch):
+    """Short texts have a slice for the weight too; a fitted weight is 0.25."""
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    monkeypatch.setattr("charnn.training.validating.fit_weight", lambda network, ngram: 0.25)
+
+
+def test_where_nothing_is_held_out_the_weight_is_fitted_all_the_same(train, fitting):
+    run = Run(train(val_fraction=0.0, steps=10, no_ngram=False).model.path)
+    assert run.config().training["recipe"]["weight_tokens"] > 0
+    assert ngram_weight(run.chosen(WEIGHTS)) == 0.25
+
+
+def test_a_network_of_no_numbers_is_gone_back_from_and_no_wrong_option(train, monkeypatch):
+    """One validation, the third, is of weights that have overflowed."""
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    real, calls = validating.token_nats, []
+
+    def token_nats(*arguments):
+        calls.append(arguments)
+        nats = real(*arguments)
+        return nats * np.nan if len(calls) in (5, 6) else nats  # for the weight, and for the score
+
+    monkeypatch.setattr(validating, "token_nats", token_nats)
+    trained = train(val_fraction=0.1, steps=50, no_ngram=False)
+    warnings = [e.message for e in trained.of(Event) if e.kind == "warning"]
+    assert [m for m in warnings if m.startswith("the loss on held-out text was no number: back to")]
+    assert 0 <= ngram_weight(Run(trained.model.path).chosen(WEIGHTS)) < 1
+
+
+class StopAt(Control):
+    """Somebody stops a training when it reports a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    def look(self, record: object) -> None:
+        if isinstance(record, StepRecord) and record.step >= self._step:
+            self.stop()
+
+
+def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weights(
+    train, text, checkpoints, tmp_path
+):
+    control = StopAt(20)
+    options = {"steps": 1000, "no_ngram": True, "hidden": 12, "threads": 1, "batch_size": 4}
+    charnn.train(text, checkpoints=checkpoints, control=control, on_record=control.look, **options)
+    run = Run(checkpoints / "story")
+    assert run.best().step == 0
+    chosen = run.chosen(WEIGHTS)
+    assert chosen.manifest.slot == "last"
+    assert chosen.step >= 20
+    assert adapting_checkpoint(run).content(GRADIENTS)
+    written = charnn.load(run.path).generate("섭섭이", length=30, seed=1)
+    file = tmp_path / "x.charnn"
+    export_run(run, file)
+    assert charnn.load(file).generate("섭섭이", length=30, seed=1) == written
+
+
+def test_the_score_at_the_end_costs_the_counting_of_all_of_it(make_task, make_state, monkeypatch):
+    def count(*_):
+        time.sleep(0.02)
+        return np.zeros(0)
+
+    task = make_task(val_fraction=0.2)
+    validator = Validator(task, make_state(task), keeper=None)
+    monkeypatch.setattr(validating, "final_seconds", lambda *_: 5.0)
+    monkeypatch.setattr(validating, "counted_nats", count)
+    monkeypatch.setattr(validating, "QUICK_TOKENS", 50)
+    held_out = len(task.stream.part("validation"))
+    assert validator.best_seconds() == 5.0
+    object.__setattr__(task, "counts", object())
+    assert validator.best_seconds() == pytest.approx(5 + 0.02 * held_out / 50, rel=0.5)
+
+
+def test_a_gpu_scores_in_single_precision_and_then_goes_on_as_before():
+    flags = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [flag.allow_tf32 for flag in flags]
+    try:
+        for flag in flags:
+            flag.allow_tf32 = True
+        with single_precision():
+            assert [flag.allow_tf32 for flag in flags] == [False, False]
+        assert [flag.allow_tf32 for flag in flags] == [True, True]
+    finally:
+        for flag, was in zip(flags, before, strict=True):
+            flag.allow_tf32 = was
+
+
+def test_samples_of_a_second_plan_come_by_its_own_pace(make_task):
+    task = make_task(sample_every="20s")
+    plan = make_plan(TrainOptions(minutes=1.0), task.recipe, 100, 1000, 0.06, seconds=60.0)
+    behind = replace(plan, first_step=10_000, total_steps=11_000)
+    setting = SimpleNamespace(
+        stream=task.stream, device=task.device, recipe=task.recipe, options=task.options
+    )
+    assert _sampling_anew(behind, setting).sample_every == round(20 / 0.06)
