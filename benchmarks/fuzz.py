@@ -43,7 +43,8 @@ from charnn.runs.check import check_run
 from charnn.runs.config import RunConfig
 from charnn.runs.documents import decode_json, seal, unseal
 from charnn.runs.export import export_run
-from charnn.runs.journals import Journals, decode_line, encode_line, read_journal
+from charnn.runs.journal_lines import decode_line, encode_line, read_journal
+from charnn.runs.journals import Journals
 from charnn.runs.layout import JOURNALS
 from charnn.runs.manifest import Manifest
 from charnn.runs.run import Run, create_run

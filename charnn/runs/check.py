@@ -29,7 +29,7 @@ from charnn.runs.files import (
     read_file,
     reading,
 )
-from charnn.runs.journals import read_journal
+from charnn.runs.journal_lines import read_journal
 from charnn.runs.layout import (
     BOUND_FILES,
     CONFIG,

@@ -23,7 +23,7 @@ from charnn.runs.checkpoints import Checkpoint, open_checkpoint, open_manifest
 from charnn.runs.config import MAX_CONFIG_BYTES
 from charnn.runs.documents import read_sealed, seal
 from charnn.runs.files import blocks_of, measure_file, open_bytes
-from charnn.runs.journals import encode_line
+from charnn.runs.journal_lines import encode_line
 from charnn.runs.layout import (
     CONFIG,
     EXTRA_PREFIXES,

@@ -18,7 +18,7 @@ from charnn.runs.checkpoints import Checkpoint, open_checkpoint, open_manifest
 from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
 from charnn.runs.documents import read_sealed, take, unseal, write_sealed
 from charnn.runs.files import is_there, read_file
-from charnn.runs.journals import read_journal
+from charnn.runs.journal_lines import read_journal
 from charnn.runs.layout import CONFIG, NEW, PLAN, Slot, check_run_name, next_free_name
 from charnn.runs.storage import flush_folder, remove, write_file, writing
 from charnn.runs.tensors import encode_tensors

@@ -14,7 +14,7 @@ from typing import Final
 
 from charnn.errors import OptionError, RunDamagedError
 from charnn.records import Control, Finished, Heartbeat, Record, RunStarted, Validation
-from charnn.runs.journals import read_journal
+from charnn.runs.journal_lines import read_journal
 from charnn.runs.layout import EVENTS, METRICS, SAMPLES
 
 POLL_SECONDS: Final = 0.25

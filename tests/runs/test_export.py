@@ -19,7 +19,7 @@ from charnn.runs.check import check_run
 from charnn.runs.documents import write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.files import members_of
-from charnn.runs.journals import encode_line
+from charnn.runs.journal_lines import encode_line
 from charnn.runs.layout import JOURNALS
 from charnn.runs.lock import holder, lock_run
 from charnn.runs.ngram_file import read_ngram

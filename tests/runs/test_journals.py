@@ -16,14 +16,8 @@ from hypothesis import strategies as st
 
 from charnn.errors import RunDamagedError, RunError
 from charnn.records import Event, Finished, Heartbeat, Preparing, Record, Sample, StepRecord
-from charnn.runs.journals import (
-    MAX_LINE_BYTES,
-    Journal,
-    Journals,
-    decode_line,
-    encode_line,
-    read_journal,
-)
+from charnn.runs.journal_lines import MAX_LINE_BYTES, decode_line, encode_line, read_journal
+from charnn.runs.journals import Journal, Journals
 from charnn.runs.storage import BLOCK_BYTES, EMPTY, Checksum
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=6)
