@@ -41,9 +41,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from charnn.corpus.arithmetic import Encoder
 from charnn.corpus.tokenizers import Tokenizer, train_tokenizer
-from charnn.generation.coding import token_bits
+from charnn.generation.coding import ExpertPredictor, encode_on
 from charnn.generation.loading import load_writer
 from charnn.generation.sampler import SamplingOptions, read_prompt, sample_text, sample_texts
 from charnn.model.expert import Expert
@@ -192,6 +194,11 @@ def measure(
     return {name: float(np.quantile(measured, 0.9)) for name, measured in rates.items()}
 
 
+def _bits(expert: Expert, tokens: NDArray[np.integer]) -> float:
+    """What tokens cost an expert that reads them one by one."""
+    return float(encode_on(Encoder(), ExpertPredictor(expert), tokens).sum())
+
+
 def print_precisions(path: Path) -> None:
     """What products in bfloat16 cost, in bits per character of text that was not trained on."""
     print("| bits/char of held-out tokens | tokens | fp32 | bf16 | more |")
@@ -203,7 +210,7 @@ def print_precisions(path: Path) -> None:
     characters = int(stream.tokenizer.token_characters[tokens].sum(dtype=np.int64))
     for with_ngram in (False, True):
         exact, rounded = (
-            token_bits(load_writer(run, with_ngram=with_ngram, precision=name).expert, tokens).sum()
+            _bits(load_writer(run, with_ngram=with_ngram, precision=name).expert, tokens)
             / characters
             for name in ("fp32", "bf16")
         )

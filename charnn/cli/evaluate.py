@@ -95,6 +95,8 @@ def command(
     if texts:
         _refuse_own_part(context, texts)
         part, samples = None, False  # for whom the environment or a file says it: not for a TEXT
+    if is_typed(context, "dynamic") and not is_typed(context, "samples"):
+        samples = False
     if samples:
         _check_samples(part, dynamic=dynamic and is_typed(context, "dynamic"))
     loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision="fp32")

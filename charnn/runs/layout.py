@@ -28,6 +28,7 @@ SLOTS: tuple[Slot, ...] = get_args(Slot)
 MANIFEST = "manifest.json"
 WEIGHTS = "weights.safetensors"
 TRAINER = "trainer.json"  # the scalar part of what going on needs
+UNVALIDATED = "unvalidated"  # a score of last/ whose weights no validation has judged yet
 GRADIENTS = "gradients.safetensors"  # root mean squares in training: what adapting goes by
 
 LOCK = ".lock"

@@ -19,7 +19,7 @@ from charnn.runs.config import MAX_CONFIG_BYTES, RunConfig
 from charnn.runs.documents import read_sealed, take, unseal, write_sealed
 from charnn.runs.files import is_there, read_file
 from charnn.runs.journal_lines import read_journal
-from charnn.runs.layout import CONFIG, NEW, PLAN, Slot, check_run_name, next_free_name
+from charnn.runs.layout import CONFIG, NEW, PLAN, UNVALIDATED, Slot, check_run_name, next_free_name
 from charnn.runs.storage import flush_folder, remove, write_file, writing
 from charnn.runs.tensors import encode_tensors
 from charnn.text.shell import quoted
@@ -134,8 +134,8 @@ class Run:
     def writing_slot(self) -> Slot:
         """The slot whose checkpoint writes: the best, or the last while there is no best.
 
-        The network before its first step is no best once steps have been saved: a training that
-        was stopped before it validated again would write with it.
+        The network before its first step is no best once there are steps that no validation has
+        judged: a training that was stopped by then would write with it.
 
         Raises:
             RunDamagedError: there is a best checkpoint, but none that is good.
@@ -146,7 +146,7 @@ class Run:
         except RunNotFoundError:
             return "last"
         with contextlib.suppress(RunNotFoundError, RunDamagedError):
-            if open_manifest(self.path, "last").step > 0:
+            if UNVALIDATED in open_manifest(self.path, "last").scores:
                 return "last"
         return "best"
 

@@ -148,7 +148,8 @@ class Boundaries:
         yield from self._faults.look()
         yield from self._faults.check_loss()
         if not self._validator.has_text:
-            self._validator.fit_weight()
+            if not self._validator.fit_weight():
+                return False
             self._keeper.save_best(self._state, None)  # the newest weights count as the best
             return True
         scores = self._validator.quick()

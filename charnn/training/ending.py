@@ -134,10 +134,9 @@ def refuse_lost_weights(run: Run, config: RunConfig) -> None:
         RunError: it was, and ended before there was a checkpoint to go on from.
     """
     if (begun_with := config.training.get(INIT_FROM)) is not None:
-        name = quoted(str(begun_with))
         raise RunError(
-            f"run {run.name} ended before it had saved the weights of run {name}, which it began "
-            f"with: begin a new run with --init-from {name}"
+            f"run {run.name} ended before it had saved the weights of run {begun_with}, which it "
+            "began with: begin a new run with --init-from and that run"
         )
 
 

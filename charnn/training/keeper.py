@@ -14,7 +14,7 @@ from charnn.model.shapes import ModelShape
 from charnn.records import Record
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint
 from charnn.runs.journals import Journals
-from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS, Slot
+from charnn.runs.layout import GRADIENTS, TRAINER, UNVALIDATED, WEIGHTS, Slot
 from charnn.runs.ngram_file import WEIGHT
 from charnn.runs.run import Run
 from charnn.runs.saving import Looks, bind_run_files, looks_of, save_checkpoint
@@ -27,6 +27,7 @@ from charnn.training.state import Arrays, TrainerState
 TRAINER_ARRAYS = "trainer.safetensors"
 PLAN_KEY = "plan"
 """In trainer.json: the plan that was followed then; null before it was fixed."""
+_NO_SCORES: Mapping[str, float] = {}
 MOST_WAITING = 10_000
 """Records that wait for a journal that cannot be written; beyond them the oldest are lost."""
 
@@ -45,6 +46,8 @@ class RunKeeper:
             checkpoint that is being written is given up for a newer one.
         plan: the saved one that is gone on with, as plan.json has it; None before there is one.
         check: called before anything is written; raises a RunError where that must not be.
+        usual_weight: of the n-gram model beside weights that no validation has judged yet; None
+            where those before the first step are a trained network's, and write until then.
 
     As a context it closes itself; what ends the program is not kept waiting.
     """
@@ -59,8 +62,10 @@ class RunKeeper:
         hurried: Callable[[], bool] = lambda: False,
         plan: Mapping[str, Any] | None = None,
         check: Callable[[], None] = lambda: None,
+        usual_weight: float | None = None,
     ) -> None:
         self._run = run
+        self._usual = usual_weight
         self._shape = shape
         if journals is None:
             journals = resumed.manifest.journals if resumed else {}
@@ -139,9 +144,15 @@ class RunKeeper:
             TRAINER_ARRAYS: state.arrays(copy=copy),
             TRAINER: {**state.progress.to_json(), PLAN_KEY: self._followed},
         }
-        if not state.progress.best_step and (roots := state.gradient_roots()):
-            files[GRADIENTS] = roots  # it is these weights that write so far
-        self._save("last", files, state.progress, state.progress.best_bits_per_char)
+        if not self._is_unvalidated(state.progress):
+            self._save("last", files, state.progress, state.progress.best_bits_per_char)
+            return
+        # It is these weights that write so far, with the usual weight: that of the untrained
+        # network, which is the one that was fitted, is no measure of them.
+        if roots := state.gradient_roots():
+            files[GRADIENTS] = roots
+        instead = {WEIGHT: self._usual or 0.0, UNVALIDATED: 1.0}
+        self._save("last", files, state.progress, None, instead)
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
         """Keep the averaged weights as the best so far; written as `save_last` does."""
@@ -200,13 +211,19 @@ class RunKeeper:
         files: Mapping[str, Mapping[str, Any]],
         progress: Progress,
         bits: float | None,
+        instead: Mapping[str, float] = _NO_SCORES,
     ) -> None:
-        scores = {WEIGHT: progress.ngram_weight}
+        scores = {WEIGHT: progress.ngram_weight, **instead}
         if bits is not None:
             scores["bits_per_char"] = bits
         best = self._best_step if progress.best_step is None else progress.best_step
         marks = self._journals.marks()
         self._saver.hand_over(Snapshot(slot, progress.step, scores, files, marks, best))
+
+    def _is_unvalidated(self, progress: Progress) -> bool:
+        """Whether there are steps, and no weights but those before the first were judged."""
+        judged = progress.best_step != 0 or progress.validations_since_best > 0
+        return self._usual is not None and progress.step > 0 and not judged
 
     def _write(self, snapshot: Snapshot) -> None:
         """Write a checkpoint; on the thread of the saver.

@@ -66,7 +66,7 @@ class Interval:
         """The interval in steps, at least 1."""
         if self.steps is not None:
             return self.steps
-        return max(1, round((self.seconds or 0) / seconds_per_step))
+        return min(MOST_STEPS, max(1, round((self.seconds or 0) / seconds_per_step)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

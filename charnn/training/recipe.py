@@ -118,6 +118,8 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
     epochs = _expected_tokens(options, shape, device, tokens, step_tokens) / max(1, tokens)
     drop = _dropout_for(epochs, parameter_count(shape) / max(1, tokens))
     everywhere = options.dropout
+    output = _or(options.output_dropout, everywhere, drop)
+    optimizer = options.optimizer or "adamw"
     return Recipe(
         cell=cell,
         num_layers=layers,
@@ -127,17 +129,17 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=_or(options.learning_rate, _learning_rate(hidden, layers, cell)),
-        optimizer=options.optimizer or "adamw",
+        optimizer=optimizer,
         schedule="cosine",
         warmup=0.05,
-        weight_decay=_or(options.weight_decay, _weight_decay_for(drop)),
+        weight_decay=_or(options.weight_decay, _weight_decay_for(output, optimizer)),
         grad_clip=_or(options.grad_clip, 1.0),
         ema=0.998,
         composed=True,
         token_dropout=_or(options.token_dropout, _TOKEN_SHARE * drop),
         input_dropout=_or(options.input_dropout, everywhere, 0.0),
         layer_dropout=_or(options.layer_dropout, everywhere, _LAYER_SHARE * drop),
-        output_dropout=_or(options.output_dropout, everywhere, drop),
+        output_dropout=output,
         state_dropout=_or(options.state_dropout, 0.0),
         weight_dropout=_or(options.weight_dropout, _weight_dropout_for(drop)),
         **_ngram_choices(options, tokens),
@@ -238,9 +240,12 @@ def _weight_dropout_for(drop: float) -> float:
     return _WEIGHT_SHARE * drop if drop >= _LEAST_TO_DROP else 0.0
 
 
-def _weight_decay_for(drop: float) -> float:
-    """Three times as much for a text that is read often as for one that is read a few times."""
-    share = min(1.0, drop / _DROP_OF_MOST)
+def _weight_decay_for(drop: float, optimizer: str) -> float:
+    """Three times as much for a text that is read often as for one that is read a few times.
+
+    Of AdamW alone, which keeps it apart from the gradients.
+    """
+    share = min(1.0, drop / _DROP_OF_MOST) if optimizer == "adamw" else 0.0
     return round(_LEAST_DECAY + share * (_MOST_DECAY - _LEAST_DECAY), 4)
 
 

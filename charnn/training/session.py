@@ -157,8 +157,9 @@ def train_on(
         counts = read_ngram(run, checkpoint)
         setting = Setting(run, options, recipe, device, stream, callbacks, counts, lock.check)
         state = setting.saved_state(checkpoint)
-        if checkpoint is None and not budget:
+        if checkpoint is None:
             refuse_lost_weights(run, config)
+        if checkpoint is None and not budget:
             note = "no checkpoint yet: starting again with the saved options"
             begun = [state]
             del state

@@ -20,6 +20,7 @@ from charnn.training.keeper import RunKeeper, restore
 from charnn.training.needs import check_memory
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
+from charnn.training.saved import INIT_FROM
 from charnn.training.state import TrainerState
 from charnn.training.task import Task
 
@@ -56,7 +57,7 @@ def device_again(
     Raises:
         DeviceError: this machine has none that the run could go on with.
     """
-    begun = str(config.training["device"].get("kind"))
+    begun = config.training["device"].get("kind")
     try:
         device = choose_device(options.device, precision, options.threads)
     except DeviceError:
@@ -64,7 +65,7 @@ def device_again(
             f"run {run.name} was begun in {precision} on {begun}, and this machine cannot go on "
             f"with that: begin a new run from it with --init-from {quoted(run.name)}"
         ) from None
-    if device.kind == begun:
+    if begun in (None, device.kind):
         return device, None
     return device, (
         f"the run was begun on {begun} and goes on on {device.kind}: numbers differ in their last "
@@ -130,10 +131,12 @@ class Setting:
     ) -> RunKeeper:
         """The keeper of its run; see there."""
         control, shape = self.callbacks.control, state.model.shape
+        begun_with = self.run.config().training.get(INIT_FROM)
         return RunKeeper(
             *(self.run, shape, resumed, journals, earlier, lambda: control.stopping),
             plan=plan,
             check=self.check,
+            usual_weight=self.recipe.ngram_weight if begun_with is None else None,
         )
 
     def task(self) -> Task:

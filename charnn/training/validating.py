@@ -46,7 +46,8 @@ class Validator:
     def quick(self) -> Scores | None:
         """What the averaged weights reach on the first tokens; None if somebody asked to stop."""
         tokens = self._held_out[:QUICK_TOKENS]
-        self.fit_weight()
+        if not self.fit_weight():
+            return None
         weight = self._state.progress.ngram_weight
         return self._score(self._state.averaged, tokens, self._task.device, QUICK, weight)
 
@@ -75,19 +76,25 @@ class Validator:
             )
             self._unseen = counted_nats(ngram, tokens, tokenizer.boundary)
 
-    def fit_weight(self) -> None:
+    def fit_weight(self) -> bool:
         """Fit the n-gram model's weight beside the network, on text that neither was made of.
 
         It stays as it is where it is not to be fitted, and where the network comes to no number.
+
+        Returns:
+            False if somebody asked to stop before it was done.
         """
         self.prepare()
         if self._unseen is None:
-            return
+            return True
         task, boundary = self._task, self._task.stream.tokenizer.boundary
         model, tokens = self._state.averaged, task.weight_tokens
         nats = token_nats(model, tokens, boundary, task.device, QUICK, self._go_on)
-        if nats is not None and np.isfinite(nats).all():
+        if nats is None:
+            return False
+        if np.isfinite(nats).all():
             self._state.progress.ngram_weight = fit_weight(-nats, -self._unseen)
+        return True
 
     def _score(
         self,

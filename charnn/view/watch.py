@@ -166,7 +166,7 @@ def ended(
     if not finished and not control.stopping:
         bits = None if best is None else best.bits_per_char
         at = None if best is None else best.step
-        reason = "training" if alive() else "broken off"
+        reason = "training" if alive() else "shared" if run.is_file() else "broken off"
         yield Finished(step, reason, bits, bits, at, elapsed, str(run))
 
 

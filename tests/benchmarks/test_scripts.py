@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from sizes import AUTO, grid_table
 from charnn.model.shapes import ModelShape
 from charnn.records import StepRecord, Validation
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 RNG = np.random.default_rng(4)
 CELLS = {
     name: RNG.normal(mean, 10, 40)
@@ -64,6 +66,11 @@ def cheaper(nats: float) -> dict:
     cells = {name: (of - nats).tolist() for name, of in CELLS.items()}
     bits = {name: sum(of) / 4000 / math.log(2) for name, of in cells.items()}
     return {"cells": cells, "bits_per_char": bits}
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_every_script_finds_what_it_imports(path):
+    importlib.import_module(path.stem)
 
 
 @pytest.mark.parametrize(

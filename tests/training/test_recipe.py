@@ -325,6 +325,15 @@ def test_a_text_that_is_read_a_few_times_is_not_dropped_from(epochs, tokens):
     assert recipe.weight_decay == 0.05
 
 
+def test_weights_decay_by_what_is_dropped_in_truth():
+    often, seldom = TrainOptions(epochs=30), TrainOptions(epochs=1)
+    assert recipe_for(often).weight_decay == 0.15
+    assert recipe_for(replace(often, dropout=0.0)).weight_decay == 0.05
+    assert recipe_for(replace(often, output_dropout=0.1)).weight_decay == 0.1
+    assert recipe_for(replace(seldom, dropout=0.5)).weight_decay == 0.15
+    assert recipe_for(replace(often, optimizer="sgd")).weight_decay == 0.05
+
+
 def test_a_short_text_is_dropped_from_sooner_than_a_long_one():
     short, long = (recipe_for(TrainOptions(epochs=8), tokens) for tokens in (300_000, 3_000_000))
     assert short.output_dropout > long.output_dropout > 0

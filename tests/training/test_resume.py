@@ -270,11 +270,13 @@ def test_a_run_that_lost_the_weights_it_began_with_is_not_begun_from_a_seed(trai
     run = Run(train(run="second", steps=1, init_from="first").model.path)
     for name in ("last", "last.prev", "best", "best.prev"):
         shutil.rmtree(run.path / name, ignore_errors=True)
+    with pytest.raises(RunError, match=r"^run second ended before it had saved the weights"):
+        charnn.resume("second", checkpoints=checkpoints, minutes=1.0)
     with pytest.raises(RunError) as error:
         charnn.resume("second", checkpoints=checkpoints)
     assert str(error.value) == (
         "run second ended before it had saved the weights of run first, which it began with: "
-        "begin a new run with --init-from first"
+        "begin a new run with --init-from and that run"
     )
 
 

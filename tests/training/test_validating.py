@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 import charnn
 from charnn.records import Control, Event, StepRecord
 from charnn.runs.export import export_run
-from charnn.runs.layout import GRADIENTS, WEIGHTS
+from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training import validating
@@ -65,17 +67,64 @@ class StopAt(Control):
             self.stop()
 
 
-def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weights(
-    train, text, checkpoints, tmp_path
-):
+def stopped(text: Path, checkpoints: Path, name: str, **options: Any) -> Run:
+    """A run that was stopped after 20 steps of 1,000, before its first validation behind step 0."""
     control = StopAt(20)
-    options = {"steps": 1000, "no_ngram": True, "hidden": 12, "threads": 1, "batch_size": 4}
-    charnn.train(text, checkpoints=checkpoints, control=control, on_record=control.look, **options)
-    run = Run(checkpoints / "story")
+    sizes = {"hidden": 12, "threads": 1, "batch_size": 4, "learning_rate": 0.02}
+    sizes = {} if "init_from" in options else sizes
+    talk = {"control": control, "on_record": control.look}
+    charnn.train(text, checkpoints=checkpoints, run=name, steps=1000, **talk, **sizes, **options)
+    return Run(checkpoints / name)
+
+
+def test_a_training_that_began_with_a_trained_network_writes_with_that_until_it_is_better(
+    train, text, checkpoints
+):
+    train(run="first", steps=30)
+    run = stopped(text, checkpoints, "second", init_from="first")
+    assert run.chosen(WEIGHTS).manifest.slot == "best"
+    assert "unvalidated" not in run.last().manifest.scores
+    assert GRADIENTS not in run.last().manifest.files
+
+
+def test_a_network_that_was_judged_worse_than_the_first_does_not_write(train):
+    run = Run(train(steps=40, learning_rate=50.0).model.path)
+    assert run.best().step == 0
+    assert run.chosen(WEIGHTS).manifest.slot == "best"
+    assert "unvalidated" not in run.last().manifest.scores
+
+
+def test_a_stop_while_the_weight_is_fitted_leaves_that_to_do(train, monkeypatch):
+    """Nothing is held out, so that nothing else of the validation would be left."""
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    control = Control()
+    real = validating.token_nats
+
+    def stop(*arguments):
+        control.stop()
+        return real(*arguments)
+
+    monkeypatch.setattr(validating, "token_nats", stop)
+    options = {"val_fraction": 0.0, "steps": 12, "no_ngram": False}
+    run = Run(train(run="stopped", control=control, **options).model.path)
+    monkeypatch.setattr(validating, "token_nats", real)
+    charnn.resume("stopped", checkpoints=run.path.parent)
+    straight = Run(train(run="straight", **options).model.path)
+    both = [ngram_weight(one.chosen(WEIGHTS)) for one in (run, straight)]
+    assert both[0] == both[1] != 0.4
+
+
+def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weights(
+    text, checkpoints, tmp_path, fitting
+):
+    run = stopped(text, checkpoints, "story")
     assert run.best().step == 0
     chosen = run.chosen(WEIGHTS)
     assert chosen.manifest.slot == "last"
     assert chosen.step >= 20
+    assert dict(chosen.manifest.scores) == {"ngram_weight": 0.4, "unvalidated": 1.0}
+    fitted = run.last(TRAINER).document(TRAINER)["ngram_weight"]
+    assert fitted == 0.25  # that of the network before its first step; resuming needs it
     assert adapting_checkpoint(run).content(GRADIENTS)
     written = charnn.load(run.path).generate("섭섭이", length=30, seed=1)
     file = tmp_path / "x.charnn"
