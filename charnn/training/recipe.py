@@ -27,8 +27,9 @@ _TOKEN_SHARE, _LAYER_SHARE, _WEIGHT_SHARE = 0.16, 0.6, 0.6
 _LEAST_TO_DROP = 0.1
 
 _LEAST_DECAY, _MOST_DECAY = 0.05, 0.15
-_DROP_OF_MOST = 0.2
-"""Weight decay where nothing is dropped, and where so much is dropped at the output, or more."""
+_DROP_OF_MOST, _WEIGHTS_OF_MOST = 0.2, 4.0
+"""The most is for where so much is dropped at the output and there are so many weights to a token,
+or more; the least where nothing is dropped, or there are at most half as many weights."""
 
 _LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 20_000
 
@@ -116,7 +117,8 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
     step_tokens = batch_size * seq_len
     epochs = _expected_tokens(options, shape, device, tokens, step_tokens) / max(1, tokens)
-    drop = _dropout_for(epochs, parameter_count(shape) / max(1, tokens))
+    ratio = parameter_count(shape) / max(1, tokens)
+    drop = _dropout_for(epochs, ratio)
     everywhere = options.dropout
     output = _or(options.output_dropout, everywhere, drop)
     optimizer = options.optimizer or "adamw"
@@ -132,7 +134,7 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
         optimizer=optimizer,
         schedule="cosine",
         warmup=0.05,
-        weight_decay=_or(options.weight_decay, _weight_decay_for(output, optimizer)),
+        weight_decay=_or(options.weight_decay, _weight_decay_for(output, ratio, optimizer)),
         grad_clip=_or(options.grad_clip, 1.0),
         ema=0.998,
         composed=True,
@@ -240,12 +242,15 @@ def _weight_dropout_for(drop: float) -> float:
     return _WEIGHT_SHARE * drop if drop >= _LEAST_TO_DROP else 0.0
 
 
-def _weight_decay_for(drop: float, optimizer: str) -> float:
-    """Three times as much for a text that is read often as for one that is read a few times.
+def _weight_decay_for(drop: float, parameters_per_token: float, optimizer: str) -> float:
+    """More for a text that is read often by a network that could learn it by heart.
 
     Of AdamW alone, which keeps it apart from the gradients.
     """
-    share = min(1.0, drop / _DROP_OF_MOST) if optimizer == "adamw" else 0.0
+    if optimizer != "adamw":
+        return _LEAST_DECAY
+    room = math.log2(max(1e-9, 2 * parameters_per_token / _WEIGHTS_OF_MOST))
+    share = min(1.0, drop / _DROP_OF_MOST) * min(1.0, max(0.0, room))
     return round(_LEAST_DECAY + share * (_MOST_DECAY - _LEAST_DECAY), 4)
 
 

@@ -334,6 +334,11 @@ def test_weights_decay_by_what_is_dropped_in_truth():
     assert recipe_for(replace(often, optimizer="sgd")).weight_decay == 0.05
 
 
+def test_weights_decay_most_where_there_are_many_to_a_token():
+    decays = [recipe_for(TrainOptions(epochs=30), n).weight_decay for n in (3e5, 1e6, 1.2e6, 2e6)]
+    assert decays[0] == 0.15 > decays[1] > decays[2] > decays[3] == 0.05
+
+
 def test_a_short_text_is_dropped_from_sooner_than_a_long_one():
     short, long = (recipe_for(TrainOptions(epochs=8), tokens) for tokens in (300_000, 3_000_000))
     assert short.output_dropout > long.output_dropout > 0
