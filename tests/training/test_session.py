@@ -625,7 +625,7 @@ def weights_of(run: Run) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in weights.items()}
 
 
-@pytest.mark.parametrize("budget", [{"steps": 12}, {"minutes": 0.1}], ids=str)
+@pytest.mark.parametrize("budget", [{"steps": 12}, {"minutes": 0.02}], ids=str)
 def test_a_plan_that_was_removed_is_taken_from_the_checkpoint(train, checkpoints, budget):
     seconds = iter(np.arange(0, 1e4, 0.003).tolist())
     control = StopAt(5)
