@@ -14,7 +14,7 @@ import charnn
 from charnn.corpus.preparing import prepare_stream
 from charnn.corpus.stream import TokenStream
 from charnn.model.language_model import Dropout, LanguageModel
-from charnn.records import Control, Record
+from charnn.records import Control, Record, StepRecord
 from charnn.text.reading import open_texts
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
@@ -99,6 +99,23 @@ def train(text: Path, checkpoints: Path) -> Callable[..., Trained]:
         return Trained(charnn.train(texts, **budget, **options), records)
 
     return train
+
+
+class StopAt(Control):
+    """Stops a training when it has taken so many steps; it is also who is told the records."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    def __call__(self, record: Record) -> None:
+        if isinstance(record, StepRecord) and record.step >= self._step:
+            self.stop()
+
+
+@pytest.fixture
+def stop_at() -> type[StopAt]:
+    return StopAt
 
 
 @pytest.fixture(scope="session")

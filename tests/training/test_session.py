@@ -22,7 +22,7 @@ from charnn.errors import (
     TextError,
 )
 from charnn.model.shapes import parameter_count, weight_shapes
-from charnn.records import Control, Event, Preparing, RunStarted, StepRecord, Validation
+from charnn.records import Control, Event, Preparing, RunStarted, Validation
 from charnn.runs.check import check_run
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.documents import read_sealed, write_sealed
@@ -33,24 +33,12 @@ from charnn.training import session as session_module
 from charnn.training.trainer import Trainer
 
 
-class StopAt(Control):
-    """Stops a training when it has taken so many steps."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self._step = step
-
-    def __call__(self, record: Any) -> None:
-        if isinstance(record, StepRecord) and record.step >= self._step:
-            self.stop()
-
-
 @pytest.fixture
-def stopped(train, text, checkpoints):
+def stopped(train, text, checkpoints, stop_at):
     """A run stopped at step 5 of 12; options as of `charnn.train`."""
 
     def stopped(**options: Any) -> Run:
-        control = StopAt(5)
+        control = stop_at(5)
         charnn.train(
             options.pop("texts", text),
             checkpoints=checkpoints,
@@ -360,12 +348,12 @@ def test_a_strangers_run_reads_no_stream_outside_the_folder(
     ids=str,
 )
 def test_a_run_begins_with_the_weights_sizes_and_tokenizer_of_another(
-    train, checkpoints, tmp_path, options
+    train, checkpoints, tmp_path, stop_at, options
 ):
     train(run="old", **options)
     other = tmp_path / "other.txt"
     other.write_text("물은 흐르고 배는 떠나네. 새로운 글자 뷁! " * 30, encoding="utf-8")
-    control = StopAt(0)
+    control = stop_at(0)
     given = {"hidden": None, "init_from": "old", "control": control, "on_record": control}
     train(other, run="new", learning_rate=1e-12, weight_decay=0.0, **given)
     old, new = Run(checkpoints / "old"), Run(checkpoints / "new")
@@ -626,9 +614,9 @@ def weights_of(run: Run) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("budget", [{"steps": 12}, {"minutes": 0.02}], ids=str)
-def test_a_plan_that_was_removed_is_taken_from_the_checkpoint(train, checkpoints, budget):
+def test_a_plan_that_was_removed_is_taken_from_the_checkpoint(train, checkpoints, stop_at, budget):
     seconds = iter(np.arange(0, 1e4, 0.003).tolist())
-    control = StopAt(5)
+    control = stop_at(5)
     given = {"control": control, "on_record": control, "clock": lambda: next(seconds)}
     run = Run(train(run="stopped", **given, **budget).model.path)
     plan = run.plan()
@@ -665,10 +653,10 @@ def test_a_plan_that_is_nowhere_is_not_made_anew(stopped, checkpoints, monkeypat
 
 
 def test_a_plan_that_could_not_be_written_is_kept_with_the_checkpoint(
-    train, checkpoints, monkeypatch
+    train, checkpoints, stop_at, monkeypatch
 ):
     straight = train(run="straight", steps=12)
-    control, real = StopAt(5), Run.write_plan
+    control, real = stop_at(5), Run.write_plan
 
     def refuse(run: Run, plan: Any) -> None:
         raise RunError("no")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import charnn
-from charnn.records import Control, Event, StepRecord
+from charnn.records import Control, Event
 from charnn.runs.export import export_run
 from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight
@@ -55,33 +55,20 @@ def test_a_network_of_no_numbers_is_gone_back_from_and_no_wrong_option(train, mo
     assert 0 <= ngram_weight(Run(trained.model.path).chosen(WEIGHTS)) < 1
 
 
-class StopAt(Control):
-    """Somebody stops a training when it reports a step."""
-
-    def __init__(self, step: int) -> None:
-        super().__init__()
-        self._step = step
-
-    def look(self, record: object) -> None:
-        if isinstance(record, StepRecord) and record.step >= self._step:
-            self.stop()
-
-
-def stopped(text: Path, checkpoints: Path, name: str, **options: Any) -> Run:
+def stopped(control: Control, text: Path, checkpoints: Path, name: str, **options: Any) -> Run:
     """A run that was stopped after 20 steps of 1,000, before its first validation behind step 0."""
-    control = StopAt(20)
     sizes = {"hidden": 12, "threads": 1, "batch_size": 4, "learning_rate": 0.02}
     sizes = {} if "init_from" in options else sizes
-    talk = {"control": control, "on_record": control.look}
+    talk = {"control": control, "on_record": control}
     charnn.train(text, checkpoints=checkpoints, run=name, steps=1000, **talk, **sizes, **options)
     return Run(checkpoints / name)
 
 
 def test_a_training_that_began_with_a_trained_network_writes_with_that_until_it_is_better(
-    train, text, checkpoints
+    train, text, checkpoints, stop_at
 ):
     train(run="first", steps=30)
-    run = stopped(text, checkpoints, "second", init_from="first")
+    run = stopped(stop_at(20), text, checkpoints, "second", init_from="first")
     assert run.chosen(WEIGHTS).manifest.slot == "best"
     assert "unvalidated" not in run.last().manifest.scores
     assert GRADIENTS not in run.last().manifest.files
@@ -115,9 +102,9 @@ def test_a_stop_while_the_weight_is_fitted_leaves_that_to_do(train, monkeypatch)
 
 
 def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weights(
-    text, checkpoints, tmp_path, fitting
+    text, checkpoints, tmp_path, fitting, stop_at
 ):
-    run = stopped(text, checkpoints, "story")
+    run = stopped(stop_at(20), text, checkpoints, "story")
     assert run.best().step == 0
     chosen = run.chosen(WEIGHTS)
     assert chosen.manifest.slot == "last"
