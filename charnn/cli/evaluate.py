@@ -98,8 +98,8 @@ def command(
     if is_typed(context, "dynamic") and not is_typed(context, "samples"):
         samples = False
     if samples:
-        _check_samples(part, dynamic=dynamic and is_typed(context, "dynamic"))
-    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram, precision="fp32")
+        _check_samples(part, dynamic=is_typed(context, "dynamic"))
+    loaded = api.load(model, checkpoints=checkpoints, ngram=not no_ngram)
     if samples:
         _tell_samples(loaded, part, as_json)
         return
