@@ -119,6 +119,16 @@ def mix_adaptively(network: Floats, ngram: Floats, weight: float) -> Floats:
     Raises:
         OptionError: the weight is out of range.
     """
+    return _follow(network, ngram, weight)[0]
+
+
+def adapted_weight(network: Floats, ngram: Floats, weight: float) -> float:
+    """The weight that `mix_adaptively` would give the next token; the arguments are the same."""
+    return _follow(network, ngram, weight)[1]
+
+
+def _follow(network: Floats, ngram: Floats, weight: float) -> tuple[Floats, float]:
+    """Ln p of each token under a weight that follows the text, and the weight behind it."""
     check_weight(weight)
     spoken, heard = weight * _FIRST_TOKENS, float(_FIRST_TOKENS)
     mixed = np.empty(len(network))
@@ -129,7 +139,7 @@ def mix_adaptively(network: Floats, ngram: Floats, weight: float) -> Floats:
         both = own + (1 - weight) * math.exp(one - top)
         mixed[place] = top + math.log(both)
         spoken, heard = spoken + own / both, heard + 1
-    return mixed
+    return mixed, spoken / heard
 
 
 def fit_weight(network: Floats, ngram: Floats) -> float:

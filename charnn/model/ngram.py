@@ -39,11 +39,13 @@ class Level:
         starts: where the n-grams of each context begin, (contexts + 1,); context c is entry c of
             the level below, the one context of level 1 is the empty one.
         counts: (n-grams,).
+        given: discounts of another text, (4,), where these counts do not say them.
     """
 
     tokens: Integers
     starts: Integers
     counts: Integers
+    given: Floats | None = None
 
     @property
     def size(self) -> int:
@@ -64,6 +66,8 @@ class Level:
     @cached_property
     def discounts(self) -> Floats:
         """What is taken from counts 0, 1, 2, and 3 or more, (4,); Chen & Goodman, equation 17."""
+        if self.given is not None:
+            return self.given
         ones, twos, threes, fours = (int((self.counts == n).sum()) for n in (1, 2, 3, 4))
         if not ones or not twos:
             return np.array([0.0, 0.5, 0.75, 0.9])  # too little text to estimate anything
@@ -166,9 +170,10 @@ class Ngram:
         contexts = 1
         for number in range(1, len(arrays) // 3 + 1):
             try:
-                level = Level(*(arrays[f"{number}.{name}"] for name in _NAMES))
+                tokens, starts, counts = (arrays[f"{number}.{name}"] for name in _NAMES)
             except KeyError as error:
                 raise RunDamagedError(f"{where} lacks {error}: it is no n-gram model") from None
+            level = Level(tokens, starts, counts)
             if not _is_sound(level, contexts, vocab_size):
                 raise RunDamagedError(f"{where} is damaged: level {number} is no sorted trie")
             levels.append(level)

@@ -1,4 +1,4 @@
-"""An n-gram model that has read more: the same as if everything had been counted at once."""
+"""An n-gram model that has read one more text, and goes by it from then on."""
 
 from typing import Any
 
@@ -6,23 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.model.ngram import Level, Ngram
-from charnn.model.ngram_scores import entries_of, first_met, joined
+from charnn.model.ngram_scores import NEW_COUNT, entries_of, first_met, joined
 
 Tokens = NDArray[np.integer[Any]]
 Integers = NDArray[np.int64]
 
 
 def count_more(ngram: Ngram, before: Tokens, tokens: Tokens) -> Ngram:
-    """Count a text in.
+    """Count a text in, as `score_adaptive` does while it reads it.
 
     Args:
         ngram: the counts so far; not changed.
         before: what stands before the text, (m,), counted already; its last `order` - 1 tokens
             matter.
-        tokens: (n,).
+        tokens: (n,); each counts NEW_COUNT times.
 
     Returns:
-        The counts of everything. Discounts are estimated anew.
+        The counts of everything, with the discounts of the counts so far.
     """
     text, own = joined(ngram, before, tokens)
     first = len(text) - own
@@ -36,11 +36,12 @@ def count_more(ngram: Ngram, before: Tokens, tokens: Tokens) -> Ngram:
         added = grams
         if length < ngram.order:
             added = grams[_counts(ngram, nodes, starts, length)]
-        counts = np.bincount(added, minlength=len(last))
+        counts = NEW_COUNT * np.bincount(added, minlength=len(last))
         counts[: level.size] += level.counts
         order = np.lexsort((last, moved[contexts]))
         sizes = np.bincount(moved[contexts], minlength=len(moved))
-        levels.append(Level(last[order], np.concatenate([[0], np.cumsum(sizes)]), counts[order]))
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        levels.append(Level(last[order], starts, counts[order], level.discounts))
         moved = np.empty(len(order), np.int64)
         moved[order] = np.arange(len(order))
     return Ngram(ngram.vocab_size, levels)

@@ -8,13 +8,16 @@ import numpy as np
 from charnn.errors import TextError
 from charnn.generation.copies import Bits, index_tokens
 from charnn.generation.loading import Writer, make_writer, ngram_of
+from charnn.model.mixture import adapted_weight
 from charnn.model.ngram_growth import count_more
 from charnn.records import Preparing
+from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
 from charnn.training.saved import Text
-from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens
+from charnn.training.scores import adaptive_nats
+from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens, whole
 
 
 class Adapted(NamedTuple):
@@ -39,7 +42,7 @@ def adapted_writer(
 ) -> Adapted:
     """What a run writes with once it has gone on learning from a text; the run stays as it is.
 
-    The network adapts as in dynamic evaluation, the n-gram model counts the text in.
+    Network, counts and the weight between them are what dynamic evaluation has at the text's end.
 
     Args:
         run: the run.
@@ -66,14 +69,21 @@ def adapted_writer(
             on_progress(Preparing("adapting", done, len(tokens), "tokens"))
         return True
 
-    dynamic_nats(model, tokens, tokenizer.boundary, roots, device, on_progress=report)
+    boundary = tokenizer.boundary
+    nats = whole(
+        dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), "the text"
+    )
     weights = {name: t.cpu().numpy() for name, t in model.plain_parameters().items()}
-    if not all(np.isfinite(array).all() for array in weights.values()):
+    if not all(np.isfinite(array).all() for array in (nats, *weights.values())):
         raise TextError("the network lost itself while it adapted: take another text")
     counts = ngram_of(run, checkpoint) if with_ngram else None
+    weight = ngram_weight(checkpoint)
     if counts is not None:
-        counts = count_more(counts, np.array([tokenizer.boundary]), tokens)
-    writer = make_writer(model.shape, weights, counts, tokenizer, checkpoint, precision)
+        weight = adapted_weight(-nats, -adaptive_nats(counts, tokens, boundary), weight)
+        counts = count_more(counts, np.array([boundary]), tokens)
+    writer = make_writer(
+        model.shape, weights, counts, weight, tokenizer, precision, checkpoint.note
+    )
     characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
     table = index_tokens(tokens, tokenizer, characters)
     return Adapted(writer, table)

@@ -13,6 +13,7 @@ from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 from charnn.training.plan import planned_steps
 from charnn.training.recipe import Recipe, nominal_seconds_per_step
 from charnn.training.saved import Text, prepare_text, recipe_for, sizes_of
+from charnn.training.speed import measure_flops
 
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""
@@ -53,11 +54,12 @@ def advise(
     device = choose_device(chosen.device, chosen.precision, chosen.threads)
     stream, corpus, notes = prepare_text(text, chosen, Path(checkpoints), lambda _: None, borrowed)
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
-    recipe = recipe_for(chosen, stream, device.kind, start)
+    flops = measure_flops(device)
+    recipe = recipe_for(chosen, stream, device.kind, flops if chosen.timed else None, start)
     shape = recipe.shape(vocab_size)
     trained_on = tokens[recipe.weight_tokens :]
     batches = Batches(trained_on, recipe.batch_size, recipe.seq_len)
-    seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind)
+    seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind, flops)
     threads = f"{device.threads} thread{'s' if device.threads != 1 else ''}"
     yield f"text       {corpus}: {_parts(stream)}"
     for note in notes:
@@ -71,7 +73,8 @@ def advise(
         f"recipe     {recipe.batch_size} rows of {recipe.seq_len} tokens, {recipe.optimizer} at "
         f"{recipe.learning_rate:g}, output dropout {recipe.output_dropout:g}"
     )
-    yield f"device     {device.kind}, {device.precision}, {threads}"
+    speed = f"about {flops / 1e9:,.0f} GFLOP/s in training"
+    yield f"device     {device.kind}, {device.precision}, {threads}, {speed}"
     budget, *rest = _time(chosen, seconds, batches.windows_per_epoch)
     yield f"time       {budget}"
     for line in rest:
@@ -93,13 +96,13 @@ def _time(
     steps = planned_steps(options, windows_per_epoch)
     if steps is not None:
         minutes = steps * seconds_per_step / 60
-        return (f"{steps:,} steps, about {minutes:,.1f} minutes on a typical machine of this kind",)
+        return (f"{steps:,} steps, about {minutes:,.1f} minutes here",)
     minutes = options.minutes or DEFAULT_MINUTES
     likely = 60 * minutes / seconds_per_step
     end = "" if options.minutes else ", or until validation has clearly stopped improving"
     return (
         f"{minutes:g} minutes{end}",
-        f"about {likely:,.0f} steps on a typical machine of this kind",
+        f"about {likely:,.0f} steps here",
     )
 
 

@@ -36,6 +36,13 @@ class Device:
             return torch.autocast(self.kind, torch.bfloat16)
         return contextlib.nullcontext()
 
+    def wait(self) -> None:
+        """Wait until everything that was asked of the device is done."""
+        if self.kind == "cuda":
+            torch.cuda.synchronize()
+        elif self.kind == "mps":
+            torch.mps.synchronize()
+
     def memory(self) -> int:
         """Bytes in use: the GPU's allocations, or the process's resident memory."""
         if self.kind == "cuda":

@@ -118,6 +118,11 @@ class TrainOptions:
     precision: str = "auto"
     threads: int | None = None
 
+    @property
+    def timed(self) -> bool:
+        """Whether the clock decides how many steps are taken."""
+        return self.epochs is None and self.steps is None
+
     def __post_init__(self) -> None:
         _one_of("size", self.size, SIZES)
         _one_of("cell", self.cell, CELLS)

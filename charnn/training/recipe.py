@@ -1,7 +1,8 @@
 """Options -> recipe: what is trained, and how; every choice the user left open is made here.
 
 No torch here: a recipe is also asked for as advice. It follows from the text, the options and the
-kind of device alone; no clock is read.
+device's kind and speed alone; no clock is read here (`speed.py` reads one, where there are
+minutes).
 """
 
 import math
@@ -14,6 +15,12 @@ from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 
 FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
+
+_STEP_SECONDS = 4e-3
+"""Of a step beside its floating-point operations: Python, the optimiser, averaging."""
+
+_LARGE_WORK = 1.5e13
+"""Operations of a whole training from which 512 units learn more than 256; 75 s on two cores."""
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
 """Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain little."""
@@ -95,7 +102,9 @@ class Recipe:
         )
 
 
-def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str) -> Recipe:
+def make_recipe(
+    options: TrainOptions, tokens: int, vocab_size: int, device: str, flops: float | None = None
+) -> Recipe:
     """Choose everything the user left open.
 
     Args:
@@ -103,10 +112,15 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
         tokens: length of the training part.
         vocab_size: of the tokenizer.
         device: "cpu", "cuda" or "mps".
+        flops: floating-point operations a second that training reaches there; None takes what is
+            usual for the kind.
     """
     if options.size == "classic":
         return _classic(options)
-    size = _auto_size(tokens, device) if options.size == "auto" else options.size
+    flops = flops or FLOPS[device]
+    size = options.size
+    if size == "auto":
+        size = _auto_size(tokens, device, _budget_seconds(options) * flops)
     hidden = options.hidden or _HIDDEN[size]
     layers = options.layers or _LAYERS[size]
     tied = vocab_size > _SMALL_VOCABULARY
@@ -116,7 +130,7 @@ def make_recipe(options: TrainOptions, tokens: int, vocab_size: int, device: str
     batch_size = options.batch_size or _batch_size(tokens, device)
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
     step_tokens = batch_size * seq_len
-    epochs = _expected_tokens(options, shape, device, tokens, step_tokens) / max(1, tokens)
+    epochs = _expected_tokens(options, shape, flops, tokens, step_tokens) / max(1, tokens)
     ratio = parameter_count(shape) / max(1, tokens)
     drop = _dropout_for(epochs, ratio)
     everywhere = options.dropout
@@ -192,28 +206,39 @@ def flops_per_token(shape: ModelShape) -> float:
     return 6.0 * used
 
 
-def nominal_seconds_per_step(recipe: Recipe, vocab_size: int, device: str) -> float:
-    """What a step takes on a typical machine with this kind of device; no clock is read."""
-    work = flops_per_token(recipe.shape(vocab_size)) * recipe.batch_size * recipe.seq_len
-    return work / FLOPS[device] + 1e-3
+def nominal_seconds_per_step(
+    recipe: Recipe, vocab_size: int, device: str, flops: float | None = None
+) -> float:
+    """What a step takes on a typical machine with this kind of device, or on one of that speed."""
+    step_tokens = recipe.batch_size * recipe.seq_len
+    return _seconds_per_step(recipe.shape(vocab_size), step_tokens, flops or FLOPS[device])
 
 
 def _expected_tokens(
-    options: TrainOptions, shape: ModelShape, device: str, tokens: int, step_tokens: int
+    options: TrainOptions, shape: ModelShape, flops: float, tokens: int, step_tokens: int
 ) -> float:
-    """About how many tokens the training will read, from nominal speed, not from a clock."""
+    """About how many tokens the training will read."""
     if options.epochs is not None:
         return options.epochs * tokens
     if options.steps is not None:
         return options.steps * step_tokens
-    seconds = 60 * (options.minutes or DEFAULT_MINUTES)
-    return seconds * FLOPS[device] / flops_per_token(shape)
+    return _budget_seconds(options) / _seconds_per_step(shape, step_tokens, flops) * step_tokens
 
 
-def _auto_size(tokens: int, device: str) -> str:
+def _seconds_per_step(shape: ModelShape, step_tokens: int, flops: float) -> float:
+    return flops_per_token(shape) * step_tokens / flops + _STEP_SECONDS
+
+
+def _budget_seconds(options: TrainOptions) -> float:
+    """The time that the training has; without end where it has steps instead."""
+    return 60 * (options.minutes or DEFAULT_MINUTES) if options.timed else math.inf
+
+
+def _auto_size(tokens: int, device: str, work: float) -> str:
+    """By the tokens of the training part and the floating-point operations there is time for."""
     if device == "cuda":
         return "large" if tokens >= 300_000 else "medium"
-    return "medium" if tokens >= 50_000 else "small"
+    return "medium" if tokens >= 50_000 and work >= _LARGE_WORK else "small"
 
 
 def _batch_size(tokens: int, device: str) -> int:
@@ -233,7 +258,7 @@ def _dropout_for(epochs: float, parameters_per_token: float) -> float:
     None for a few passes (six where there are as many tokens as weights, two where there are ten
     times as many weights), then more with every doubling, at most 0.6.
     """
-    free = 6.4 * max(1.0, parameters_per_token) ** -0.47
+    free = 6.4 * max(1e-9, parameters_per_token) ** -0.47
     return round(min(0.6, max(0.0, 0.15 * math.log2(max(1.0, epochs / free)))), 3)
 
 

@@ -118,15 +118,26 @@ def find_stream(
 
 
 def recipe_for(
-    options: TrainOptions, stream: TokenStream, device_kind: str, init_from: Run | None = None
+    options: TrainOptions,
+    stream: TokenStream,
+    device_kind: str,
+    flops: float | None = None,
+    init_from: Run | None = None,
 ) -> Recipe:
     """The recipe for a text; a run to begin from says whether output weights are tied.
+
+    Args:
+        options: what the user said.
+        stream: the text as tokens.
+        device_kind: "cpu", "cuda" or "mps".
+        flops: the device's speed, where it was measured.
+        init_from: the run to begin from.
 
     Raises:
         TextError: the training part is too short for the rows.
     """
     tokens = stream.part("train")
-    recipe = make_recipe(options, len(tokens), stream.tokenizer.vocab_size, device_kind)
+    recipe = make_recipe(options, len(tokens), stream.tokenizer.vocab_size, device_kind, flops)
     Batches(tokens[recipe.weight_tokens :], recipe.batch_size, recipe.seq_len)
     return replace(recipe, tied=init_from.config().model.tied) if init_from else recipe
 
@@ -138,6 +149,7 @@ def make_config(
     recipe: Recipe,
     device: Device,
     stream: TokenStream,
+    flops: float | None = None,
     looks: str | None = None,
     init_from: Run | None = None,
 ) -> RunConfig:
@@ -150,6 +162,7 @@ def make_config(
         recipe: every choice made.
         device: where it trains.
         stream: the text as tokens.
+        flops: the device's speed, where the recipe goes by it.
         looks: what `looks_of_text` said before the text was read.
         init_from: the run whose weights it begins with.
     """
@@ -180,7 +193,7 @@ def make_config(
         training={
             "options": asdict(options),
             "recipe": asdict(recipe),
-            "device": {"kind": device.kind, "precision": device.precision},
+            "device": {"kind": device.kind, "precision": device.precision, "flops": flops},
             INIT_FROM: init_from.name if init_from else None,
         },
     )

@@ -167,7 +167,7 @@ def _evaluation(
     model = load_model(run, checkpoint).to(device.torch_device)
     report = _reporter("scoring", len(tokens), on_progress)
     boundary = tokenizer.boundary
-    nats = _whole(token_nats(model, tokens, boundary, device, on_progress=report), part)
+    nats = whole(token_nats(model, tokens, boundary, device, on_progress=report), part)
     counts = read_ngram(run, checkpoint) if manner.with_ngram else None
     counted = counted_nats(counts, tokens, boundary)
     weight = ngram_weight(checkpoint)
@@ -176,9 +176,7 @@ def _evaluation(
     if manner.dynamic:
         report = _reporter("adapting", len(tokens), on_progress)
         roots = checkpoint.gradient_roots(model.shape)
-        nats = _whole(
-            dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part
-        )
+        nats = whole(dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part)
         counted = adaptive_nats(counts, tokens, boundary)
         dynamic = score_together(
             nats, counted, weight, tokens, tokenizer, adapting=True, on_nats=manner.on_nats
@@ -211,7 +209,12 @@ def _reporter(
     return report
 
 
-def _whole(nats: Nats | None, part: str) -> Nats:
+def whole(nats: Nats | None, part: str) -> Nats:
+    """What each token of a part costs, (n,).
+
+    Raises:
+        TextError: scoring was broken off.
+    """
     if nats is None:
         raise TextError(f"{part} was not scored to its end")
     return nats

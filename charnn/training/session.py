@@ -56,6 +56,7 @@ from charnn.training.saved import (
     with_recipe,
 )
 from charnn.training.setting import Callbacks, Setting, device_again
+from charnn.training.speed import measure_flops
 from charnn.training.state import TrainerState
 from charnn.training.trainer import Trainer
 
@@ -96,12 +97,13 @@ def train_new(
     borrowed = init_from.tokenizer() if init_from else None
     looks = looks_of_text(text)
     stream, corpus, notes = prepare_text(text, options, checkpoints, callbacks.on_record, borrowed)
-    recipe = recipe_for(options, stream, device.kind, init_from)
+    flops = measure_flops(device) if options.timed else None
+    recipe = recipe_for(options, stream, device.kind, flops, init_from)
     likely = Run(checkpoints / (run_name or next_free_name(checkpoints, corpus)))
     counts = count_text(stream, recipe)
     setting = Setting(likely, options, recipe, device, stream, callbacks, counts)
     begun = [setting.state(init_from)]
-    config = make_config(text, corpus, options, recipe, device, stream, looks, init_from)
+    config = make_config(text, corpus, options, recipe, device, stream, flops, looks, init_from)
     copies, unknown = copies_of(stream, init_from, callbacks.on_record)
     extra = {COPIES: copies_arrays(copies, stream.text_sha256)} if copies else {}
     if counts:

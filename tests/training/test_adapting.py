@@ -8,6 +8,7 @@ from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.run import Run
 from charnn.training.adapting import adapted_writer
 from charnn.training.saved import Text
+from charnn.training.scoring import Manner, score_text
 
 MANNER = "숲 속의 늙은 곰은 꿀을 먹었다.\n"
 
@@ -41,6 +42,22 @@ def test_what_was_read_gets_cheaper(run, manner, with_ngram):
     before = charnn.load(run.path, ngram=with_ngram).writer
     after = adapted_writer(run, Text((str(manner),)), with_ngram=with_ngram).writer
     assert cost(after, MANNER) < cost(before, MANNER) - 2
+
+
+def test_it_writes_by_the_weight_that_dynamic_evaluation_has_at_the_end(run, manner):
+    told = {}
+    score_text(run, Text((str(manner),)), None, Manner(dynamic=True, on_nats=told.__setitem__))
+    network, ngram, both = (
+        np.exp(-told[f"dynamic_{name}"]).tolist() for name in ("network", "ngram", "both")
+    )
+    spoken, heard = 300.0, 1000.0
+    for one, other, together in zip(network, ngram, both, strict=True):
+        weight = spoken / heard
+        assert together == pytest.approx((1 - weight) * one + weight * other)
+        spoken, heard = spoken + weight * other / together, heard + 1
+    adapted = adapted_writer(run, Text((str(manner),))).writer
+    assert adapted.expert._weight == pytest.approx(spoken / heard)
+    assert abs(spoken / heard - 0.3) > 0.1
 
 
 def test_the_run_stays_as_it_is(run, manner):

@@ -78,8 +78,8 @@ def test_every_line(lines, story):
     assert re.fullmatch(
         r"4 rows of 8 tokens, adamw at 0\.008, output dropout 0\.\d+", said["recipe"]
     )
-    assert said["device"] == "cpu, fp32, 1 thread"
-    assert said["time"] == "1,000 steps, about 0.0 minutes on a typical machine of this kind"
+    assert re.fullmatch(r"cpu, fp32, 1 thread, about \d+ GFLOP/s in training", said["device"])
+    assert re.fullmatch(r"1,000 steps, about 0\.\d minutes here", said["time"])
     assert re.fullmatch(r"about \d+ MB", said["memory"])
     assert re.fullmatch(r"about \d\.\d MB", said["disk"])
 
@@ -139,7 +139,9 @@ def test_the_training_is_what_was_told(lines, train, options):
         f"{plan.batch_size} rows of {plan.seq_len} tokens, "
         f"{'adagrad' if 'size' in options else 'adamw'} at {plan.learning_rate:g}, "
     )
-    assert said["device"] == f"{started.device}, {started.precision}, {started.threads} thread"
+    assert said["device"].startswith(
+        f"{started.device}, {started.precision}, {started.threads} thread, about "
+    )
     assert said["time"].startswith(f"{plan.total_steps:,} steps, ")
 
 

@@ -21,7 +21,13 @@ from charnn.training.plan import (
     make_plan,
     planned_steps,
 )
-from charnn.training.recipe import Recipe, flops_per_token, make_recipe, nominal_seconds_per_step
+from charnn.training.recipe import (
+    FLOPS,
+    Recipe,
+    flops_per_token,
+    make_recipe,
+    nominal_seconds_per_step,
+)
 from charnn.training.saved_fields import read_options
 
 TOKENS = st.integers(1, 10**9)
@@ -344,10 +350,44 @@ def test_a_short_text_is_dropped_from_sooner_than_a_long_one():
     assert short.output_dropout > long.output_dropout > 0
 
 
-def test_minutes_count_for_dropout_by_nominal_speed_not_by_a_clock():
-    short, long = (recipe_for(TrainOptions(minutes=minutes)) for minutes in (1, 100))
+def test_minutes_count_for_dropout_by_the_speed_of_the_device():
+    short, long = (recipe_for(TrainOptions(minutes=minutes)) for minutes in (2, 100))
     assert short.output_dropout < long.output_dropout
     assert recipe_for(TrainOptions(minutes=10)) == recipe_for(TrainOptions())
+    options = TrainOptions(minutes=5)
+    usual, faster = (make_recipe(options, 300_000, 1500, "cpu", f) for f in (None, 6e11))
+    assert usual == make_recipe(options, 300_000, 1500, "cpu", FLOPS["cpu"])
+    assert usual.output_dropout < faster.output_dropout
+
+
+@pytest.mark.parametrize(
+    ("budget", "flops", "units"),
+    [
+        ({"minutes": 1}, None, 256),
+        ({"minutes": 2}, None, 512),
+        ({"minutes": 2}, 1e11, 256),
+        ({"minutes": 1}, 4e11, 512),
+        ({}, None, 512),
+        ({}, 2e10, 256),
+        ({"steps": 1}, 2e10, 512),
+        ({"epochs": 0.01}, 2e10, 512),
+    ],
+)
+def test_a_device_that_gets_through_little_in_its_minutes_has_a_small_network(budget, flops, units):
+    options = TrainOptions(**budget)
+    assert make_recipe(options, 300_000, 1500, "cpu", flops).hidden_size == units
+    named = replace(options, size="medium")
+    assert make_recipe(named, 300_000, 1500, "cpu", flops).hidden_size == 512
+
+
+def test_a_network_of_few_weights_to_a_token_is_dropped_from_late():
+    small, medium = (
+        recipe_for(TrainOptions(size=size, epochs=9), 10**7) for size in ("small", "medium")
+    )
+    assert small.output_dropout == 0 == medium.output_dropout
+    often = (recipe_for(TrainOptions(size=s, epochs=30), 10**7) for s in ("small", "medium"))
+    small, medium = often
+    assert 0 < small.output_dropout < medium.output_dropout
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -176,8 +176,8 @@ def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size, monkey
     assert recipe_for(options, stream, "cpu").tied == (size != "classic")
     monkeypatch.undo()
     assert not recipe_for(options, stream, "cpu").tied
-    assert recipe_for(options, stream, "cpu", tied).tied
-    assert not recipe_for(options, stream, "cpu", untied).tied
+    assert recipe_for(options, stream, "cpu", init_from=tied).tied
+    assert not recipe_for(options, stream, "cpu", init_from=untied).tied
 
 
 def test_a_text_too_short_for_its_rows_is_refused(stream):

@@ -102,9 +102,17 @@ def test_config_says_what_the_run_is(train, text, story):
     assert (config.model.cell, config.model.hidden_size) == ("gru", 12)
     assert config.training["options"]["prompt"] == "바람"
     assert config.training["recipe"]["cell"] == "gru"
-    assert config.training["device"] == {"kind": "cpu", "precision": "fp32"}
+    assert config.training["device"] == {"kind": "cpu", "precision": "fp32", "flops": None}
     weights = run.last().weights(config.model)
     assert {name: array.shape for name, array in weights.items()} == weight_shapes(config.model)
+
+
+@pytest.mark.parametrize(("flops", "dropped"), [(1e6, False), (1e15, True)])
+def test_the_recipe_goes_by_the_speed_where_minutes_decide(train, monkeypatch, flops, dropped):
+    monkeypatch.setattr("charnn.training.session.measure_flops", lambda _: flops)
+    training = Run(train(minutes=0.01, batch_size=64, seq_len=32).model.path).config().training
+    assert training["device"]["flops"] == flops
+    assert (training["recipe"]["output_dropout"] > 0) == dropped
 
 
 def test_the_head_of_a_run_says_what_is_trained(train, checkpoints, story):
