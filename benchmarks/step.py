@@ -33,7 +33,7 @@ from torch.profiler import ProfilerActivity, profile
 from charnn.model.embedding import PARTS
 from charnn.training.device import Device, choose_device, flushing_denormals
 from charnn.training.options import TrainOptions
-from charnn.training.recipe import flops_per_token
+from charnn.training.sizing import flops_per_token
 
 LARGE = (4096, 512, 2048)
 HEAD = (

@@ -17,6 +17,7 @@ from charnn.training.speed import measure_flops
 
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""
+_OTHER_DROPOUTS = ("token", "input", "layer", "state", "weight")
 _BYTES_PER_WEIGHT = 5 * 4
 """Weight, gradient, two moments of AdamW and the moving average, in float32."""
 
@@ -73,6 +74,8 @@ def advise(
         f"recipe     {recipe.batch_size} rows of {recipe.seq_len} tokens, {recipe.optimizer} at "
         f"{recipe.learning_rate:g}, output dropout {recipe.output_dropout:g}"
     )
+    for line in _rest_of(recipe):
+        yield f"           {line}"
     speed = f"about {flops / 1e9:,.0f} GFLOP/s in training"
     yield f"device     {device.kind}, {device.precision}, {threads}, {speed}"
     budget, *rest = _time(chosen, seconds, batches.windows_per_epoch)
@@ -81,6 +84,26 @@ def advise(
         yield f"           {line}"
     yield f"memory     about {_memory(recipe, shape) / 2**20:,.0f} MB"
     yield f"disk       about {_disk(shape, stream) / 2**20:,.1f} MB"
+
+
+def _rest_of(recipe: Recipe) -> Iterator[str]:
+    """What else is chosen."""
+    schedule = "a constant rate"
+    if recipe.schedule == "cosine":
+        schedule = f"warm-up {recipe.warmup:.0%}, then a cosine to zero"
+    limits = f"weight decay {recipe.weight_decay:g}, clipped at {recipe.grad_clip:g}"
+    yield f"{schedule}; {limits}"
+    shares = {name: getattr(recipe, f"{name}_dropout") for name in _OTHER_DROPOUTS}
+    dropped = [f"{name} {share:.2g}" for name, share in shares.items() if share]
+    if dropped:
+        yield f"other dropout: {', '.join(dropped)}"
+    if recipe.ngram_weight:
+        fitted = (
+            f"fitted on {recipe.weight_tokens:,} tokens"
+            if recipe.weight_tokens
+            else (f"{recipe.ngram_weight:g}")
+        )
+        yield f"n-grams of up to {recipe.ngram_order} tokens, their weight {fitted}"
 
 
 def _parts(stream: TokenStream) -> str:

@@ -11,23 +11,11 @@ from typing import Any
 
 from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
-from charnn.training.options import DEFAULT_MINUTES, TrainOptions
-
-FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
-"""Floating-point operations a second that training reaches on a typical machine of each kind."""
-
-_STEP_SECONDS = 4e-3
-"""Of a step beside its floating-point operations: Python, the optimiser, averaging."""
-
-_LARGE_WORK = 1.5e13
-"""Operations of a whole training from which 512 units learn more than 256; 75 s on two cores."""
+from charnn.training.options import TrainOptions
+from charnn.training.sizing import seconds_per_step, shape_for, tokens_read
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
 """Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain little."""
-
-_SMALL_VOCABULARY = 512
-"""Up to so many tokens an embedding is small and the output has weights of its own: half the work
-of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
 
 _TOKEN_SHARE, _LAYER_SHARE, _WEIGHT_SHARE = 0.16, 0.6, 0.6
 """Of tokens, between layers and of recurrent weights: beside the share dropped at the output."""
@@ -39,9 +27,6 @@ _DROP_OF_MOST, _WEIGHTS_OF_MOST = 0.2, 4.0
 or more; the least where nothing is dropped, or there are at most half as many weights."""
 
 _LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 20_000
-
-_LAYERS = {"tiny": 1, "small": 1, "medium": 1, "large": 2, "classic": 1}
-_HIDDEN = {"tiny": 128, "small": 256, "medium": 512, "large": 1024, "classic": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,34 +102,25 @@ def make_recipe(
     """
     if options.size == "classic":
         return _classic(options)
-    flops = flops or FLOPS[device]
-    size = options.size
-    if size == "auto":
-        size = _auto_size(tokens, device, _budget_seconds(options) * flops)
-    hidden = options.hidden or _HIDDEN[size]
-    layers = options.layers or _LAYERS[size]
-    tied = vocab_size > _SMALL_VOCABULARY
-    embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
-    cell = options.cell or "lstm"
-    shape = ModelShape(vocab_size, embedding, hidden, layers, cell, tied)
     batch_size = options.batch_size or _batch_size(tokens, device)
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
     step_tokens = batch_size * seq_len
-    epochs = _expected_tokens(options, shape, flops, tokens, step_tokens) / max(1, tokens)
+    shape = shape_for(options, tokens, vocab_size, device, step_tokens, flops)
+    epochs = tokens_read(options, shape, tokens, device, step_tokens, flops) / max(1, tokens)
     ratio = parameter_count(shape) / max(1, tokens)
     drop = _dropout_for(epochs, ratio)
     everywhere = options.dropout
     output = _or(options.output_dropout, everywhere, drop)
     optimizer = options.optimizer or "adamw"
     return Recipe(
-        cell=cell,
-        num_layers=layers,
-        hidden_size=hidden,
-        embedding_size=embedding,
-        tied=tied,
+        cell=shape.cell,
+        num_layers=shape.num_layers,
+        hidden_size=shape.hidden_size,
+        embedding_size=shape.embedding_size,
+        tied=shape.tied,
         batch_size=batch_size,
         seq_len=seq_len,
-        learning_rate=_or(options.learning_rate, _learning_rate(hidden, layers, cell)),
+        learning_rate=_or(options.learning_rate, _learning_rate(shape)),
         optimizer=optimizer,
         schedule="cosine",
         warmup=0.05,
@@ -169,7 +145,7 @@ def _classic(options: TrainOptions) -> Recipe:
 
     Source: Karpathy 2015, min-char-rnn, with an LSTM in place of the plain recurrence.
     """
-    hidden = options.hidden or _HIDDEN["classic"]
+    hidden = options.hidden or 100
     return Recipe(
         cell=options.cell or "lstm",
         num_layers=options.layers or 1,
@@ -198,47 +174,12 @@ def _classic(options: TrainOptions) -> Recipe:
     )
 
 
-def flops_per_token(shape: ModelShape) -> float:
-    """Floating-point operations of forward and backward pass for one token: six a weight used."""
-    used = parameter_count(shape)
-    if not shape.tied:
-        used -= shape.vocab_size * shape.embedding_size
-    return 6.0 * used
-
-
 def nominal_seconds_per_step(
     recipe: Recipe, vocab_size: int, device: str, flops: float | None = None
 ) -> float:
     """What a step takes on a typical machine with this kind of device, or on one of that speed."""
     step_tokens = recipe.batch_size * recipe.seq_len
-    return _seconds_per_step(recipe.shape(vocab_size), step_tokens, flops or FLOPS[device])
-
-
-def _expected_tokens(
-    options: TrainOptions, shape: ModelShape, flops: float, tokens: int, step_tokens: int
-) -> float:
-    """About how many tokens the training will read."""
-    if options.epochs is not None:
-        return options.epochs * tokens
-    if options.steps is not None:
-        return options.steps * step_tokens
-    return _budget_seconds(options) / _seconds_per_step(shape, step_tokens, flops) * step_tokens
-
-
-def _seconds_per_step(shape: ModelShape, step_tokens: int, flops: float) -> float:
-    return flops_per_token(shape) * step_tokens / flops + _STEP_SECONDS
-
-
-def _budget_seconds(options: TrainOptions) -> float:
-    """The time that the training has; without end where it has steps instead."""
-    return 60 * (options.minutes or DEFAULT_MINUTES) if options.timed else math.inf
-
-
-def _auto_size(tokens: int, device: str, work: float) -> str:
-    """By the tokens of the training part and the floating-point operations there is time for."""
-    if device == "cuda":
-        return "large" if tokens >= 300_000 else "medium"
-    return "medium" if tokens >= 50_000 and work >= _LARGE_WORK else "small"
+    return seconds_per_step(recipe.shape(vocab_size), step_tokens, device, flops)
 
 
 def _batch_size(tokens: int, device: str) -> int:
@@ -247,16 +188,17 @@ def _batch_size(tokens: int, device: str) -> int:
     return max(1, min(most, tokens // 64))
 
 
-def _learning_rate(hidden: int, layers: int, cell: str) -> float:
-    base = {"lstm": 8e-3, "gru": 5e-3, "rnn": 2e-3}[cell]
-    return base * math.sqrt(512 / max(512, hidden)) / math.sqrt(layers)
+def _learning_rate(shape: ModelShape) -> float:
+    base = {"lstm": 8e-3, "gru": 5e-3, "rnn": 2e-3}[shape.cell]
+    return base * math.sqrt(512 / max(512, shape.hidden_size)) / math.sqrt(shape.num_layers)
 
 
 def _dropout_for(epochs: float, parameters_per_token: float) -> float:
     """Output dropout by how often the text is read and how much of it the weights could hold.
 
     None for a few passes (six where there are as many tokens as weights, two where there are ten
-    times as many weights), then more with every doubling, at most 0.6.
+    times as many weights, ten where there are a third as many), then more with every doubling, at
+    most 0.6.
     """
     free = 6.4 * max(1e-9, parameters_per_token) ** -0.47
     return round(min(0.6, max(0.0, 0.15 * math.log2(max(1.0, epochs / free)))), 3)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from charnn.model.language_model import LanguageModel
 from charnn.model.shapes import ModelShape
 from charnn.training.device import Device
-from charnn.training.recipe import flops_per_token
+from charnn.training.sizing import flops_per_token
 
 _UNTIMED, _TIMED = 2, 5
 _VOCABULARY = 256

@@ -306,7 +306,7 @@ def test_a_reader_predicts_what_the_run_does(
 ) -> None:
     options = dict(options)
     if options.pop("tied", False):  # the text is too short for a vocabulary that is
-        monkeypatch.setattr("charnn.training.recipe._SMALL_VOCABULARY", 0)
+        monkeypatch.setattr("charnn.training.sizing._SMALL_VOCABULARY", 0)
     texts = [tmp_path / "one.txt", tmp_path / "two.txt"]
     story = novella.read_text("utf-8")
     for text, part in zip(texts, (story[:1100], story[1200:1700]), strict=True):

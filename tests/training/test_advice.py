@@ -13,6 +13,8 @@ from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import EncodingError, OptionError, RunNotFoundError, TextError
 from charnn.records import PlanFixed, RunStarted
 from charnn.training.advice import advise
+from charnn.training.options import TrainOptions
+from charnn.training.recipe import make_recipe
 
 GIVEN: dict[str, Any] = {
     "hidden": 12,
@@ -75,13 +77,37 @@ def test_every_line(lines, story):
     both_ends = 2 * vocab_size * 12 + vocab_size  # a small vocabulary is not tied
     assert parameters == both_ends + 4 * (12 * 12 + 12 * 12 + 2 * 12)
     assert said["model"] == f"1 x 12 lstm, embedding 12, {parameters:,.0f} parameters"
-    assert re.fullmatch(
-        r"4 rows of 8 tokens, adamw at 0\.008, output dropout 0\.\d+", said["recipe"]
+    first, *rest = said["recipe"].split("\n")
+    assert re.fullmatch(r"4 rows of 8 tokens, adamw at 0\.008, output dropout 0\.\d+", first)
+    recipe = make_recipe(
+        TrainOptions(**GIVEN, steps=1000), tokens_of(story), int(vocab_size), "cpu"
     )
+    shares = (recipe.token_dropout, recipe.layer_dropout, recipe.weight_dropout)
+    assert rest == [
+        f"warm-up 5%, then a cosine to zero; weight decay {recipe.weight_decay:g}, clipped at 1",
+        "other dropout: token {:.2g}, layer {:.2g}, weight {:.2g}".format(*shares),
+        "n-grams of up to 6 tokens, their weight 0.4",
+    ]
     assert re.fullmatch(r"cpu, fp32, 1 thread, about \d+ GFLOP/s in training", said["device"])
     assert re.fullmatch(r"1,000 steps, about 0\.\d minutes here", said["time"])
     assert re.fullmatch(r"about \d+ MB", said["memory"])
     assert re.fullmatch(r"about \d\.\d MB", said["disk"])
+
+
+def test_what_is_not_done_is_not_told(lines):
+    said = lines(size="classic", steps=7)
+    assert said["recipe"].endswith("a constant rate; weight decay 0, clipped at 5")
+    said = lines(dropout=0, token_dropout=0, layer_dropout=0, weight_dropout=0, no_ngram=True)
+    assert "other dropout" not in said["recipe"]
+    assert "n-grams" not in said["recipe"]
+
+
+def test_the_weight_of_the_counts_is_told_where_it_is_fixed_and_where_it_is_fitted(
+    lines, monkeypatch
+):
+    assert lines(ngram_weight=0.25)["recipe"].endswith("their weight 0.25")
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    assert re.search(r"their weight fitted on \d+ tokens$", lines()["recipe"])
 
 
 def test_parts_that_are_empty_are_not_told(lines, story):

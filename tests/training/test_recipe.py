@@ -21,14 +21,9 @@ from charnn.training.plan import (
     make_plan,
     planned_steps,
 )
-from charnn.training.recipe import (
-    FLOPS,
-    Recipe,
-    flops_per_token,
-    make_recipe,
-    nominal_seconds_per_step,
-)
+from charnn.training.recipe import Recipe, make_recipe, nominal_seconds_per_step
 from charnn.training.saved_fields import read_options
+from charnn.training.sizing import FLOPS, flops_per_token
 
 TOKENS = st.integers(1, 10**9)
 DEVICES = st.sampled_from(["cpu", "cuda", "mps"])
@@ -368,7 +363,8 @@ def test_minutes_count_for_dropout_by_the_speed_of_the_device():
         ({"minutes": 2}, 1e11, 256),
         ({"minutes": 1}, 4e11, 512),
         ({}, None, 512),
-        ({}, 2e10, 256),
+        ({}, 1e10, 256),
+        ({"minutes": 0.2}, None, 128),
         ({"steps": 1}, 2e10, 512),
         ({"epochs": 0.01}, 2e10, 512),
     ],
@@ -378,6 +374,29 @@ def test_a_device_that_gets_through_little_in_its_minutes_has_a_small_network(bu
     assert make_recipe(options, 300_000, 1500, "cpu", flops).hidden_size == units
     named = replace(options, size="medium")
     assert make_recipe(named, 300_000, 1500, "cpu", flops).hidden_size == 512
+
+
+@pytest.mark.parametrize(
+    ("tokens", "units"), [(20_000, 256), (300_000, 512), (1_600_000, 256), (50_000_000, 256)]
+)
+def test_a_network_must_have_time_for_its_text(tokens, units):
+    recipe = make_recipe(TrainOptions(minutes=5), tokens, 2400, "cpu")
+    assert recipe.hidden_size == units
+
+
+@given(st.floats(0.01, 1000), st.floats(1, 100), TOKENS, DEVICES, st.integers(2, 40_000))
+def test_more_time_and_a_faster_device_never_mean_a_smaller_network(
+    minutes, factor, tokens, device, vocab_size
+):
+    def units(minutes: float, flops: float) -> tuple[int, int]:
+        options = TrainOptions(minutes=minutes)
+        recipe = make_recipe(options, tokens, vocab_size, device, flops)
+        return recipe.num_layers, recipe.hidden_size
+
+    usual = FLOPS[device]
+    assert units(minutes, usual) <= units(factor * minutes, usual)
+    assert units(minutes, usual) <= units(minutes, factor * usual)
+    assert units(minutes, usual) <= units(minutes * 1e6, usual)
 
 
 def test_a_network_of_few_weights_to_a_token_is_dropped_from_late():

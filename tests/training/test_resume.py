@@ -20,7 +20,7 @@ from charnn.errors import DeviceError, RunError
 from charnn.records import Control, Finished, PlanFixed, Sample, StepRecord, Validation
 from charnn.runs.anew import begin_anew
 from charnn.runs.run import Run
-from charnn.training import evaluation, recipe
+from charnn.training import evaluation, sizing
 from charnn.training import keeper as keeper_module
 from charnn.training.device import choose_device
 from charnn.training.validating import Validator
@@ -70,7 +70,7 @@ def options(request, train, monkeypatch):
     """The options of a case; one that this machine cannot do is skipped."""
     options = {**CASES[request.param], "steps": STEPS}
     if options.pop("tied", False):  # the text is too short for a vocabulary that is
-        monkeypatch.setattr(recipe, "_SMALL_VOCABULARY", 0)
+        monkeypatch.setattr(sizing, "_SMALL_VOCABULARY", 0)
     if options.get("precision") == "bf16" and choose_device("cpu", threads=1).precision != "bf16":
         pytest.skip("this processor has no bf16")
     # a short last window at step 13, the epoch's end at 14; then once more

@@ -14,7 +14,7 @@ from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.config import RunConfig
 from charnn.runs.run import Run, create_run
-from charnn.training import recipe
+from charnn.training import sizing
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import make_recipe
@@ -170,7 +170,7 @@ def test_what_agrees_with_the_run_to_begin_from_is_taken(begin):
 @pytest.mark.parametrize("size", ["auto", "classic"])
 def test_output_weights_are_tied_as_those_of_the_run(begin, stream, size, monkeypatch):
     untied = begin("untied", size="classic")
-    monkeypatch.setattr(recipe, "_SMALL_VOCABULARY", 0)
+    monkeypatch.setattr(sizing, "_SMALL_VOCABULARY", 0)
     tied = begin("tied")
     options = TrainOptions(size=size, hidden=12)
     assert recipe_for(options, stream, "cpu").tied == (size != "classic")

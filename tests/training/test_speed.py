@@ -9,7 +9,7 @@ import torch
 from charnn.model.shapes import ModelShape
 from charnn.training import speed
 from charnn.training.device import Device, choose_device
-from charnn.training.recipe import flops_per_token
+from charnn.training.sizing import flops_per_token
 from charnn.training.speed import measure_flops
 
 CPU = Device("cpu", "fp32", 1)

@@ -1,0 +1,105 @@
+"""How large a network is for a text and the time there is, and how long its steps take.
+
+No torch here, and no clock is read (`speed.py` reads one).
+"""
+
+from collections.abc import Iterator
+
+from charnn.model.shapes import ModelShape, parameter_count
+from charnn.training.options import DEFAULT_MINUTES, TrainOptions
+
+FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
+"""Floating-point operations a second that training reaches on a typical machine of each kind."""
+
+_STEP_SECONDS = 4e-3
+"""Of a step beside its floating-point operations: Python, the optimiser, averaging."""
+
+_SIZES = {"tiny": (1, 128), "small": (1, 256), "medium": (1, 512), "large": (2, 1024)}
+"""Layers and units; each of them at least twice as wide as the one before."""
+
+_SMALL_VOCABULARY = 512
+"""Up to so many tokens an embedding is small and the output has weights of its own: half the work
+of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
+
+_PASSES, _TOKENS_A_WEIGHT = 2.3, 1.5
+"""What a network must have time for: to read the text so often, or so many tokens for each of the
+weights that a token uses. One that has not is beaten by one of half its width."""
+
+
+def shape_for(
+    options: TrainOptions,
+    tokens: int,
+    vocab_size: int,
+    device: str,
+    step_tokens: int,
+    flops: float | None = None,
+) -> ModelShape:
+    """The network of the size that the user named, or the largest that there is time for.
+
+    Where steps or epochs are given instead of a time, the largest that the text is long enough for.
+
+    Args:
+        options: what the user said; units, layers and the like that are given are taken.
+        tokens: length of the training part.
+        vocab_size: of the tokenizer.
+        device: "cpu", "cuda" or "mps".
+        step_tokens: tokens of one step.
+        flops: floating-point operations a second that training reaches; None takes what is usual.
+    """
+    sizes = _sizes_for(tokens, device) if options.size == "auto" else iter([options.size])
+    for size in sizes:
+        shape = _shape_of(size, options, vocab_size)
+        weights = flops_per_token(shape) / 6
+        read = tokens_read(options, shape, tokens, device, step_tokens, flops)
+        if not options.timed or read >= min(_PASSES * tokens, _TOKENS_A_WEIGHT * weights):
+            break
+    return shape
+
+
+def _sizes_for(tokens: int, device: str) -> Iterator[str]:
+    """Sizes for a text, the largest first."""
+    if device == "cuda" and tokens >= 300_000:
+        yield "large"
+    if device == "cuda" or tokens >= 50_000:
+        yield "medium"
+    yield from ("small", "tiny")
+
+
+def _shape_of(size: str, options: TrainOptions, vocab_size: int) -> ModelShape:
+    layers, hidden = _SIZES[size]
+    layers, hidden = options.layers or layers, options.hidden or hidden
+    tied = vocab_size > _SMALL_VOCABULARY
+    embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
+    return ModelShape(vocab_size, embedding, hidden, layers, options.cell or "lstm", tied)
+
+
+def tokens_read(
+    options: TrainOptions,
+    shape: ModelShape,
+    tokens: int,
+    device: str,
+    step_tokens: int,
+    flops: float | None = None,
+) -> float:
+    """About how many tokens a training will read; arguments are those of `shape_for`."""
+    if options.epochs is not None:
+        return options.epochs * tokens
+    if options.steps is not None:
+        return options.steps * step_tokens
+    seconds = 60 * (options.minutes or DEFAULT_MINUTES)
+    return seconds / seconds_per_step(shape, step_tokens, device, flops) * step_tokens
+
+
+def seconds_per_step(
+    shape: ModelShape, step_tokens: int, device: str, flops: float | None = None
+) -> float:
+    """What a step takes on a typical machine with this kind of device, or on one of that speed."""
+    return flops_per_token(shape) * step_tokens / (flops or FLOPS[device]) + _STEP_SECONDS
+
+
+def flops_per_token(shape: ModelShape) -> float:
+    """Floating-point operations of forward and backward pass for one token: six a weight used."""
+    used = parameter_count(shape)
+    if not shape.tied:
+        used -= shape.vocab_size * shape.embedding_size
+    return 6.0 * used
