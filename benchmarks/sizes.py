@@ -37,17 +37,17 @@ RULE = 0.02
 
 
 def main() -> None:
-    """Train what is not there yet, then print the grid and the cells that break the rule."""
+    """Train what is not there yet, then print all of it, and the cells that break the rule."""
     options = _arguments()
     if not options.table:
         print(heading(), flush=True)
         _measure(options)
     rows = read(*(options.table or [options.out]))
+    rows.sort(key=lambda row: (row["text"], row["minutes"]))
     if options.table:
         print(f"{made_by_rows(rows)}\n")
-    print(trainings_table(rows))
-    print()
-    print(grid_table(rows))
+    for table in (trainings_table, networks_table, grid_table):
+        print(f"{table(rows)}\n")
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -96,6 +96,27 @@ def trainings_table(rows: list[Row]) -> str:
         for row in ordered
     ]
     return markdown(head, lines, left=4)
+
+
+def networks_table(rows: list[Row]) -> str:
+    """A line for each cell, a column for each network: what both cost; bold is auto's."""
+    networks = sorted({row["network"] for row in rows}, key=_width)
+    lines = []
+    for (text, minutes), cell in grouped(rows, "text", "minutes").items():
+        auto = {row["network"] for row in cell if row["options"] == AUTO}
+        line = [text, f"{minutes:g}"]
+        for network in networks:
+            group = [row for row in cell if row["network"] == network]
+            bits = f"{_both(group):.3f}" if group else ""
+            line.append(f"**{bits}**" if network in auto else bits)
+        lines.append(line)
+    return markdown(["text", "min", *networks], lines)
+
+
+def _width(network: str) -> tuple[str, int, int]:
+    """Cell, layers and units of "1 x 512 lstm"."""
+    layers, _, units, cell = network.split()
+    return cell, int(layers), int(units)
 
 
 def grid_table(rows: list[Row]) -> str:

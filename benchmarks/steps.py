@@ -19,7 +19,8 @@ from charnn.training.device import Device
 from charnn.training.feed import Feed
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
-from charnn.training.saved import Text, prepare_text, recipe_for
+from charnn.training.saved import recipe_for
+from charnn.training.texts import Text, prepare_text
 from charnn.training.updates import Updates
 
 Step = Callable[[], object]

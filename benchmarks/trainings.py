@@ -26,7 +26,7 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
-from charnn.training.saved import Text, stream_of
+from charnn.training.saved import stream_of
 from charnn.training.scoring import (
     Evaluation,
     Manner,
@@ -35,6 +35,7 @@ from charnn.training.scoring import (
     score_part,
     score_text,
 )
+from charnn.training.texts import Text
 
 STATIC = {"network": "network", "n-gram": "ngram", "both": "both"}
 """What predicts as it was trained, and what charnn calls it."""

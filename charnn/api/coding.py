@@ -35,7 +35,7 @@ def code_length(
     """
     import_numpy()
     from charnn.training.code_length import CodeOptions, code_length
-    from charnn.training.saved import Text
+    from charnn.training.texts import Text
 
     checked = CodeOptions(**known(options, CodeOptions))
     text = Text(paths(texts), encoding, document_separator)

@@ -83,7 +83,7 @@ class Model:
             CharnnError: the text cannot be read, or the run cannot adapt.
         """
         from charnn.training.adapting import adapted_writer
-        from charnn.training.saved import Text
+        from charnn.training.texts import Text
 
         text = Text(paths(texts), encoding)
         adapted = adapted_writer(
@@ -212,8 +212,8 @@ class Model:
         Raises:
             CharnnError: the text cannot be read, or the run cannot be used.
         """
-        from charnn.training.saved import Text
         from charnn.training.scoring import Manner, score_part, score_text
+        from charnn.training.texts import Text
 
         manner = Manner(self._with_ngram, dynamic)
         if texts is None:

@@ -60,9 +60,9 @@ def train(
     checked = TrainOptions(**known(options, TrainOptions))
     folder = Path(checkpoints)
     start = find_run(folder, init_from) if init_from is not None else None
-    from charnn.training.saved import Text
     from charnn.training.session import train_new
     from charnn.training.setting import Callbacks
+    from charnn.training.texts import Text
 
     trained = train_new(
         Text(paths(texts), encoding, document_separator),
@@ -118,9 +118,9 @@ def resume(
             raise OptionError(f"{name} is fixed when a run goes on: it must be one of {rule}")
     TrainOptions(**options)
     found = find_run(Path(checkpoints), run)
-    from charnn.training.saved import Text
     from charnn.training.session import train_on
     from charnn.training.setting import Callbacks
+    from charnn.training.texts import Text
 
     resumed = train_on(
         found,

@@ -15,9 +15,9 @@ from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
-from charnn.training.saved import Text
 from charnn.training.scores import adaptive_nats
 from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens, whole
+from charnn.training.texts import Text
 
 
 class Adapted(NamedTuple):

@@ -12,8 +12,9 @@ from charnn.training.device import choose_device
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 from charnn.training.plan import planned_steps
 from charnn.training.recipe import Recipe, nominal_seconds_per_step
-from charnn.training.saved import Text, prepare_text, recipe_for, sizes_of
+from charnn.training.saved import recipe_for, sizes_of
 from charnn.training.speed import measure_flops
+from charnn.training.texts import Text, prepare_text
 
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""

@@ -28,7 +28,7 @@ from charnn.training.options import TrainOptions
 from charnn.training.planning import EXIT_SECONDS
 from charnn.training.prequential import Deadlines, Pass, Stretch, Wants, code_text
 from charnn.training.recipe import Recipe, make_recipe
-from charnn.training.saved import Text
+from charnn.training.texts import Text
 
 DEFAULT_MINUTES: Final = 2.0
 LEAST_CHARACTERS: Final = 1_000

@@ -1,120 +1,27 @@
-"""A run's text, tokens and options: how config.json keeps them, and how they are found again."""
+"""A run's options and recipe: how config.json keeps them, and how they are read again."""
 
-import contextlib
 import datetime
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from typing import Any
 
 from charnn._version import __version__
 from charnn.corpus.batches import Batches
-from charnn.corpus.preparing import prepare_stream
 from charnn.corpus.stream import TokenStream
-from charnn.corpus.tokenizers import Tokenizer
 from charnn.corpus.workshop import Progress
-from charnn.errors import OptionError, RunDamagedError, TextError
+from charnn.errors import OptionError, RunDamagedError
 from charnn.model.shapes import ModelShape
 from charnn.runs.config import RunConfig
 from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
-from charnn.runs.streams import STREAMS, kept_stream
-from charnn.text.files import shown_path
-from charnn.text.reading import open_texts
-from charnn.text.shell import quoted
-from charnn.training.changed import looks_of, reading_once
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.saved_fields import read_options, read_precision, read_recipe
+from charnn.training.texts import Text, absolute_paths, find_stream
 
 INIT_FROM = "init_from"
 """In config.json: the run that a run's first weights are of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Which text, and how it is read.
-
-    Attributes:
-        paths: files, folders, or "-" for stdin.
-        encoding: None is UTF-8.
-        document_separator: cuts each file into documents.
-    """
-
-    paths: tuple[str, ...]
-    encoding: str | None = None
-    document_separator: str | None = None
-
-
-def prepare_text(
-    text: Text,
-    options: TrainOptions,
-    checkpoints: Path,
-    on_progress: Progress | None,
-    tokenizer: Tokenizer | None,
-    refuse: Callable[[str], None] | None = None,
-) -> tuple[TokenStream, str, tuple[str, ...]]:
-    """The text as tokens, its name, and what was met while it was read."""
-    with open_texts(
-        text.paths, encoding=text.encoding, document_separator=text.document_separator
-    ) as source:
-        stream, notes = prepare_stream(
-            source,
-            checkpoints / STREAMS,
-            kind=options.tokenizer,
-            vocab_size=options.vocab_size,
-            tokenizer=tokenizer,
-            validation_fraction=options.val_fraction,
-            test_fraction=options.test_fraction,
-            progress=on_progress,
-            refuse=refuse,
-        )
-        return stream, source.name, notes
-
-
-def stream_of(run: Run, on_progress: Progress | None = None) -> TokenStream:
-    """The tokens a run was trained on: those kept, or the same made again from its text.
-
-    Raises:
-        TextError: the tokens are gone, and the text is too or is another one now.
-    """
-    config = run.config()
-    options, _, _ = saved_training(config, run)
-    return find_stream(run, config, None, options, on_progress)
-
-
-def find_stream(
-    run: Run,
-    config: RunConfig,
-    text: Text | None,
-    options: TrainOptions,
-    on_progress: Progress | None,
-) -> TokenStream:
-    """The tokens a run was trained on: kept, or made again from the same text.
-
-    Raises:
-        TextError: the tokens are gone and the text is not the one the run was trained on.
-    """
-
-    def refuse(sha256: str) -> None:
-        # Also before a text is tokenised: in a stranger's run the paths may be of anything.
-        if sha256 != config.corpus.get("sha256"):
-            raise TextError(
-                f"the text of run {run.name} has changed since it was trained on and its tokens "
-                "are gone: name the old text with --text FILE, or start a new run on the new one"
-            )
-
-    stream = kept_stream(run.path.parent, str(config.corpus.get("stream")))
-    if stream is None:
-        there = _saved_text(run, config, text)
-        borrowed = run.tokenizer()
-        stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed, refuse)
-    refuse(stream.text_sha256)
-    made_by = (stream.tokenizer.fingerprint, stream.tokenizer.vocab_size)
-    if made_by != (config.tokenizer["fingerprint"], config.model.vocab_size):
-        raise RunDamagedError(f"the tokens in {stream.folder} are not those of run {run.name}")
-    return stream
 
 
 def recipe_for(
@@ -167,7 +74,7 @@ def make_config(
         init_from: the run whose weights it begins with.
     """
     tokenizer = stream.tokenizer
-    paths = _absolute(text)
+    paths = absolute_paths(text)
     return RunConfig(
         charnn=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -222,61 +129,6 @@ def with_recipe(config: RunConfig, recipe: Recipe) -> RunConfig:
     return replace(config, training={**config.training, "recipe": asdict(recipe)})
 
 
-def _absolute(text: Text) -> list[str]:
-    return [path if path == "-" else str(Path(path).resolve()) for path in text.paths]
-
-
-def looks_of_text(text: Text) -> str | None:
-    """What tells later whether somebody has touched a text; None if nothing does.
-
-    Taken before the text is read: what is written to it meanwhile is then noticed too.
-    """
-    with contextlib.suppress(TextError, OptionError):  # who reads it tells
-        return looks_of(_absolute(text))
-    return None
-
-
-def _saved_text(run: Run, config: RunConfig, moved: Text | None) -> Text:
-    """The text of a run, read as it was read then.
-
-    Raises:
-        TextError: it is not where it was, and nobody says where it is now.
-    """
-    corpus = config.corpus
-    text = Text(
-        tuple(str(path) for path in corpus.get("paths") or ()),
-        corpus.get("encoding"),
-        corpus.get("document_separator"),
-    )
-    if moved is not None:
-        return replace(text, paths=moved.paths)
-    if run.path.is_file():
-        raise TextError(
-            f"{run.path} came without its text: name one, as in "
-            f"'charnn eval TEXT -m {quoted(str(run.path))}'"
-        )
-    gone = [path for path in text.paths if path == "-" or not _is_there(path)]
-    if gone or not text.paths:
-        if gone and gone[0] != "-":
-            where = f"{shown_path(gone[0])} does not exist: say where its text lies now"
-        else:
-            where = "its text came from stdin: say where it lies now"
-        raise TextError(f"the tokens of run {run.name} are gone and {where} with --text FILE")
-    if (endless := reading_once(text.paths)) is not None:
-        raise TextError(
-            f"the tokens of run {run.name} are gone and its text, {endless}, is a pipe or a "
-            "device, which a run is not believed: say where its text lies now with --text FILE"
-        )
-    return text
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:
-        return False
-
-
 def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> TrainOptions:
     """The options with the sizes and the kind of tokenizer of the run to begin from.
 
@@ -318,3 +170,14 @@ def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> Tr
 
 def _size_in_words(shape: ModelShape) -> str:
     return f"{shape.num_layers} x {shape.hidden_size}"
+
+
+def stream_of(run: Run, on_progress: Progress | None = None) -> TokenStream:
+    """The tokens a run was trained on: those kept, or the same made again from its text.
+
+    Raises:
+        TextError: the tokens are gone, and the text is too or is another one now.
+    """
+    config = run.config()
+    options, _, _ = saved_training(config, run)
+    return find_stream(run, config, None, options, on_progress)

@@ -22,7 +22,7 @@ from charnn.text.reading import open_texts
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
 from charnn.training.evaluation import token_nats
-from charnn.training.saved import Text, stream_of
+from charnn.training.saved import stream_of
 from charnn.training.scores import (
     Nats,
     OnNats,
@@ -32,6 +32,7 @@ from charnn.training.scores import (
     score_together,
 )
 from charnn.training.state import take_weights
+from charnn.training.texts import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,20 +44,11 @@ from charnn.training.keeper import RunKeeper
 from charnn.training.options import TrainOptions
 from charnn.training.plan import Plan, steps_between_samples
 from charnn.training.recipe import nominal_seconds_per_step
-from charnn.training.saved import (
-    Text,
-    find_stream,
-    looks_of_text,
-    make_config,
-    prepare_text,
-    recipe_for,
-    saved_training,
-    sizes_of,
-    with_recipe,
-)
+from charnn.training.saved import make_config, recipe_for, saved_training, sizes_of, with_recipe
 from charnn.training.setting import Callbacks, Setting, device_again
 from charnn.training.speed import measure_flops
 from charnn.training.state import TrainerState
+from charnn.training.texts import Text, find_stream, looks_of_text, prepare_text
 from charnn.training.trainer import Trainer
 
 Events = Sequence[tuple[str, str]]

@@ -12,7 +12,7 @@ import torch
 from learning import comparison_table, options_table, runs_table
 from map import halves, last_bytes, sizes_of
 from map import table as map_table
-from sizes import AUTO, grid_table
+from sizes import AUTO, grid_table, networks_table
 
 from charnn.model.shapes import ModelShape
 from charnn.records import StepRecord, Validation
@@ -119,6 +119,19 @@ def test_auto_may_be_beaten_by_so_much_and_no_more():
     assert "**above the rule**" in table
     assert "`--size large`" in table
     assert grid_table([auto]).count("\n") == 1
+
+
+def test_networks_stand_side_by_side_the_narrow_first_and_autos_is_bold():
+    rows = [
+        row("sizes", options="--hidden 1024", network="1 x 1024 lstm"),
+        row("sizes", options=AUTO),
+        row("sizes", options=AUTO, minutes=5.0, network="2 x 512 lstm"),
+    ]
+    head, _, two, five = networks_table(rows).splitlines()
+    assert head == "| text | min | 1 x 512 lstm | 1 x 1024 lstm | 2 x 512 lstm |"
+    bits = f"{rows[0]['bits_per_char']['both']:.3f}"
+    assert two == f"| a.txt | 2 | **{bits}** | {bits} |  |"
+    assert five == f"| a.txt | 5 |  |  | **{bits}** |"
 
 
 def test_a_cut_ends_where_the_held_out_part_begins():

@@ -10,8 +10,8 @@ from trainings import Training, cost_of_part, cost_of_text, train_steadily, wind
 
 import charnn
 from charnn.runs.run import Run
-from charnn.training.saved import Text
 from charnn.training.scoring import Manner, score_part, score_text
+from charnn.training.texts import Text
 
 
 @pytest.fixture

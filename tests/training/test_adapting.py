@@ -7,8 +7,8 @@ import charnn
 from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.run import Run
 from charnn.training.adapting import adapted_writer
-from charnn.training.saved import Text
 from charnn.training.scoring import Manner, score_text
+from charnn.training.texts import Text
 
 MANNER = "숲 속의 늙은 곰은 꿀을 먹었다.\n"
 

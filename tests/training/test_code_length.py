@@ -16,7 +16,7 @@ from charnn.model.ngram_scores import score_adaptive
 from charnn.training import code_length as module
 from charnn.training.code_length import CodeOptions, code_length
 from charnn.training.prequential import block_ends
-from charnn.training.saved import Text
+from charnn.training.texts import Text
 
 OPTIONS = CodeOptions(size="tiny", threads=1)
 

@@ -13,8 +13,9 @@ from charnn.runs.run import Run, create_run
 from charnn.training.device import Device
 from charnn.training.keeper import RunKeeper, restore
 from charnn.training.plan import Plan
-from charnn.training.saved import Text, make_config
+from charnn.training.saved import make_config
 from charnn.training.saver import Outcome
+from charnn.training.texts import Text
 
 STEP = StepRecord(3, 0.5, 2.5, 3.6, 0.01, 0.4, 900.0, 1.5, 8.0, 1 << 20)
 PLAN = Plan(12, 6, 1, 1, 3, 4, 5, patience=2, seconds=30.0)

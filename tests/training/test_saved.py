@@ -14,21 +14,19 @@ from charnn.corpus.tokenizers import train_tokenizer
 from charnn.errors import OptionError, RunDamagedError, TextError
 from charnn.runs.config import RunConfig
 from charnn.runs.run import Run, create_run
+from charnn.runs.streams import STREAMS
 from charnn.training import sizing
 from charnn.training.device import Device
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import make_recipe
 from charnn.training.saved import (
-    STREAMS,
-    Text,
-    find_stream,
     make_config,
-    prepare_text,
     recipe_for,
     saved_training,
     sizes_of,
     stream_of,
 )
+from charnn.training.texts import Text, find_stream, prepare_text
 
 OPTIONS = TrainOptions(hidden=12, batch_size=4, seq_len=8, steps=5, temps=(0.5, 1.0))
 DEVICE = Device("cpu", "bf16", 1)

@@ -19,8 +19,9 @@ from charnn.runs.layout import WEIGHTS
 from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training import evaluation
-from charnn.training.saved import Text, stream_of
+from charnn.training.saved import stream_of
 from charnn.training.scoring import Evaluation, Manner, score_part, score_text
+from charnn.training.texts import Text
 
 
 @pytest.fixture(autouse=True)
