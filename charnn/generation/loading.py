@@ -59,18 +59,17 @@ def load_writer(run: Run, *, with_ngram: bool = True, precision: str = "auto") -
     shape = run.config().model
     weights = checkpoint.weights(shape)
     counts = ngram_of(run, checkpoint) if with_ngram else None
-    weight = ngram_weight(checkpoint)
-    return make_writer(shape, weights, counts, weight, tokenizer, precision, checkpoint.note)
+    return make_writer(shape, weights, counts, tokenizer, checkpoint, precision)
 
 
 def make_writer(
     shape: ModelShape,
     weights: Weights,
     counts: Ngram | None,
-    weight: float,
     tokenizer: Tokenizer,
+    checkpoint: Checkpoint,
     precision: str,
-    note: str | None,
+    weight: float | None = None,
 ) -> Writer:
     """What writes with a network and counts, together if there are both.
 
@@ -78,10 +77,10 @@ def make_writer(
         shape: of the network.
         weights: its weights, which nobody else needs any more.
         counts: the n-gram model.
-        weight: of the n-gram model.
         tokenizer: of the run.
+        checkpoint: says how much the counts weigh.
         precision: of the network's products; see `choose_precision`.
-        note: what is to be said of the checkpoint.
+        weight: of the counts, where it is not the checkpoint's any more.
 
     Raises:
         OptionError: see `choose_precision`.
@@ -90,8 +89,9 @@ def make_writer(
     expert: Expert
     expert = network = Stepper(shape, weights, own=True, bf16=chosen == "bf16")
     if counts is not None:
+        weight = ngram_weight(checkpoint) if weight is None else weight
         expert = Mixture(network, NgramExpert(counts), weight)
-    return Writer(expert, tokenizer, chosen, note)
+    return Writer(expert, tokenizer, chosen, checkpoint.note)
 
 
 def ngram_of(run: Run, checkpoint: Checkpoint) -> Ngram | None:

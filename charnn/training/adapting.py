@@ -77,13 +77,12 @@ def adapted_writer(
     if not all(np.isfinite(array).all() for array in (nats, *weights.values())):
         raise TextError("the network lost itself while it adapted: take another text")
     counts = ngram_of(run, checkpoint) if with_ngram else None
-    weight = ngram_weight(checkpoint)
+    weight = None
     if counts is not None:
-        weight = adapted_weight(-nats, -adaptive_nats(counts, tokens, boundary), weight)
+        counted = adaptive_nats(counts, tokens, boundary)
+        weight = adapted_weight(-nats, -counted, ngram_weight(checkpoint))
         counts = count_more(counts, np.array([boundary]), tokens)
-    writer = make_writer(
-        model.shape, weights, counts, weight, tokenizer, precision, checkpoint.note
-    )
+    writer = make_writer(model.shape, weights, counts, tokenizer, checkpoint, precision, weight)
     characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
     table = index_tokens(tokens, tokenizer, characters)
     return Adapted(writer, table)

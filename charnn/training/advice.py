@@ -99,12 +99,10 @@ def _rest_of(recipe: Recipe) -> Iterator[str]:
     if dropped:
         yield f"other dropout: {', '.join(dropped)}"
     if recipe.ngram_weight:
-        fitted = (
-            f"fitted on {recipe.weight_tokens:,} tokens"
-            if recipe.weight_tokens
-            else (f"{recipe.ngram_weight:g}")
-        )
-        yield f"n-grams of up to {recipe.ngram_order} tokens, their weight {fitted}"
+        weight = f"{recipe.ngram_weight:g}"
+        if recipe.weight_tokens:
+            weight = f"fitted on {recipe.weight_tokens:,} tokens"
+        yield f"n-grams of up to {recipe.ngram_order} tokens, their weight {weight}"
 
 
 def _parts(stream: TokenStream) -> str:

@@ -123,6 +123,11 @@ class TrainOptions:
         """Whether the clock decides how many steps are taken."""
         return self.epochs is None and self.steps is None
 
+    @property
+    def seconds(self) -> float:
+        """What the clock gives a training where it decides."""
+        return 60 * (self.minutes or DEFAULT_MINUTES)
+
     def __post_init__(self) -> None:
         _one_of("size", self.size, SIZES)
         _one_of("cell", self.cell, CELLS)

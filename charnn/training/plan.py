@@ -109,7 +109,7 @@ def make_plan(
         seconds: the wall clock the plan is for.
     """
     validations = validations or usual_validations(total_steps * seconds_per_step)
-    ends_early = options.minutes is None and options.epochs is None and options.steps is None
+    ends_early = options.timed and options.minutes is None
     return Plan(
         total_steps=total_steps,
         steps_per_epoch=windows_per_epoch,

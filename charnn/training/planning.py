@@ -11,7 +11,7 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.language_model import LanguageModel
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
-from charnn.training.options import DEFAULT_MINUTES, Interval, TrainOptions
+from charnn.training.options import Interval, TrainOptions
 from charnn.training.plan import Plan, make_plan, usual_validations
 from charnn.training.recipe import Recipe
 
@@ -35,7 +35,7 @@ class Timing:
     """
 
     def __init__(self, options: TrainOptions, clock: Callable[[], float]) -> None:
-        self.budget = 60 * (options.minutes or DEFAULT_MINUTES)
+        self.budget = options.seconds
         self.clock = clock
         self._enough = min(_CALIBRATION_SECONDS, _CALIBRATION_SHARE * self.budget)
         self._first = True

@@ -12,7 +12,7 @@ from typing import Any
 from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import TrainOptions
-from charnn.training.sizing import seconds_per_step, shape_for, tokens_read
+from charnn.training.sizing import FLOPS, seconds_per_step, shape_for, tokens_read
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
 """Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain little."""
@@ -102,11 +102,12 @@ def make_recipe(
     """
     if options.size == "classic":
         return _classic(options)
+    flops = flops or FLOPS[device]
     batch_size = options.batch_size or _batch_size(tokens, device)
     seq_len = options.seq_len or max(1, min(64, tokens // batch_size))
     step_tokens = batch_size * seq_len
     shape = shape_for(options, tokens, vocab_size, device, step_tokens, flops)
-    epochs = tokens_read(options, shape, tokens, device, step_tokens, flops) / max(1, tokens)
+    epochs = tokens_read(options, shape, tokens, step_tokens, flops) / max(1, tokens)
     ratio = parameter_count(shape) / max(1, tokens)
     drop = _dropout_for(epochs, ratio)
     everywhere = options.dropout
@@ -179,7 +180,7 @@ def nominal_seconds_per_step(
 ) -> float:
     """What a step takes on a typical machine with this kind of device, or on one of that speed."""
     step_tokens = recipe.batch_size * recipe.seq_len
-    return seconds_per_step(recipe.shape(vocab_size), step_tokens, device, flops)
+    return seconds_per_step(recipe.shape(vocab_size), step_tokens, flops or FLOPS[device])
 
 
 def _batch_size(tokens: int, device: str) -> int:

@@ -6,7 +6,7 @@ No torch here, and no clock is read (`speed.py` reads one).
 from collections.abc import Iterator
 
 from charnn.model.shapes import ModelShape, parameter_count
-from charnn.training.options import DEFAULT_MINUTES, TrainOptions
+from charnn.training.options import TrainOptions
 
 FLOPS = {"cpu": 2.0e11, "cuda": 2.0e13, "mps": 1.5e12}
 """Floating-point operations a second that training reaches on a typical machine of each kind."""
@@ -32,7 +32,7 @@ def shape_for(
     vocab_size: int,
     device: str,
     step_tokens: int,
-    flops: float | None = None,
+    flops: float,
 ) -> ModelShape:
     """The network of the size that the user named, or the largest that there is time for.
 
@@ -44,14 +44,14 @@ def shape_for(
         vocab_size: of the tokenizer.
         device: "cpu", "cuda" or "mps".
         step_tokens: tokens of one step.
-        flops: floating-point operations a second that training reaches; None takes what is usual.
+        flops: floating-point operations a second that training reaches.
     """
-    sizes = _sizes_for(tokens, device) if options.size == "auto" else iter([options.size])
-    for size in sizes:
+    if options.size != "auto":
+        return _shape_of(options.size, options, vocab_size)
+    for size in _sizes_for(tokens, device):
         shape = _shape_of(size, options, vocab_size)
-        weights = flops_per_token(shape) / 6
-        read = tokens_read(options, shape, tokens, device, step_tokens, flops)
-        if not options.timed or read >= min(_PASSES * tokens, _TOKENS_A_WEIGHT * weights):
+        enough = min(_PASSES * tokens, _TOKENS_A_WEIGHT * _weights_used(shape))
+        if not options.timed or tokens_read(options, shape, tokens, step_tokens, flops) >= enough:
             break
     return shape
 
@@ -74,32 +74,27 @@ def _shape_of(size: str, options: TrainOptions, vocab_size: int) -> ModelShape:
 
 
 def tokens_read(
-    options: TrainOptions,
-    shape: ModelShape,
-    tokens: int,
-    device: str,
-    step_tokens: int,
-    flops: float | None = None,
+    options: TrainOptions, shape: ModelShape, tokens: int, step_tokens: int, flops: float
 ) -> float:
     """About how many tokens a training will read; arguments are those of `shape_for`."""
     if options.epochs is not None:
         return options.epochs * tokens
     if options.steps is not None:
         return options.steps * step_tokens
-    seconds = 60 * (options.minutes or DEFAULT_MINUTES)
-    return seconds / seconds_per_step(shape, step_tokens, device, flops) * step_tokens
+    return options.seconds / seconds_per_step(shape, step_tokens, flops) * step_tokens
 
 
-def seconds_per_step(
-    shape: ModelShape, step_tokens: int, device: str, flops: float | None = None
-) -> float:
-    """What a step takes on a typical machine with this kind of device, or on one of that speed."""
-    return flops_per_token(shape) * step_tokens / (flops or FLOPS[device]) + _STEP_SECONDS
+def seconds_per_step(shape: ModelShape, step_tokens: int, flops: float) -> float:
+    """What a step of so many tokens takes at so many floating-point operations a second."""
+    return flops_per_token(shape) * step_tokens / flops + _STEP_SECONDS
 
 
 def flops_per_token(shape: ModelShape) -> float:
     """Floating-point operations of forward and backward pass for one token: six a weight used."""
+    return 6.0 * _weights_used(shape)
+
+
+def _weights_used(shape: ModelShape) -> int:
+    """Weights that a token is multiplied by: embeddings that are not tied are looked up."""
     used = parameter_count(shape)
-    if not shape.tied:
-        used -= shape.vocab_size * shape.embedding_size
-    return 6.0 * used
+    return used if shape.tied else used - shape.vocab_size * shape.embedding_size

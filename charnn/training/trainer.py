@@ -23,7 +23,6 @@ from charnn.training.faults import (
     too_many_rows,
 )
 from charnn.training.feed import Feed
-from charnn.training.options import DEFAULT_MINUTES
 from charnn.training.plan import Plan, make_plan, planned_steps
 from charnn.training.planning import Pace, Timing, plan_for_minutes
 from charnn.training.recipe import nominal_seconds_per_step
@@ -166,8 +165,7 @@ class Trainer:
         vocab_size, kind = task.stream.tokenizer.vocab_size, task.device.kind
         nominal = nominal_seconds_per_step(task.recipe, vocab_size, kind)
         steps = planned_steps(task.options, per_epoch)
-        seconds = 60 * (task.options.minutes or DEFAULT_MINUTES)
-        total = steps or max(1, round(seconds / nominal))
+        total = steps or max(1, round(task.options.seconds / nominal))
         return self._begun_here(make_plan(task.options, task.recipe, per_epoch, total, nominal))
 
     def _begun_here(self, plan: Plan) -> Plan:
@@ -177,7 +175,7 @@ class Trainer:
 
     def _fix_plan(self) -> Iterator[Record]:
         """Make the plan final; where minutes decide, after timing the first steps."""
-        if planned_steps(self._task.options, 1) is None:
+        if self._task.options.timed:
             timing = Timing(self._task.options, self._task.clock)
             while timing.wants_more() and not self._stopping():
                 timing.note(self._take_step())

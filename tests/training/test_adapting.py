@@ -106,6 +106,18 @@ def test_a_model_that_adapted_without_its_ngram_file_says_what_helps(run, manner
     assert adapted_writer(run, Text((str(manner),)), with_ngram=False)
 
 
+def test_the_weight_of_counts_that_do_not_write_is_not_asked_for(run, manner, monkeypatch):
+    def refuse(_):
+        raise RunDamagedError("no share")
+
+    monkeypatch.setattr("charnn.generation.loading.ngram_weight", refuse)
+    monkeypatch.setattr("charnn.training.adapting.ngram_weight", refuse)
+    assert charnn.load(run.path, ngram=False).writer
+    assert adapted_writer(run, Text((str(manner),)), with_ngram=False)
+    with pytest.raises(RunDamagedError):
+        adapted_writer(run, Text((str(manner),)))
+
+
 def test_nothing_to_read_is_refused(run, tmp_path):
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
     with pytest.raises(TextError):
