@@ -72,7 +72,7 @@ def measure(path: Path, minutes: float, preset: str, seed: int) -> Row:
         training = train_steadily(path, options_of(minutes, seed, extra), Path(folder))
         shape = training.run.config().model
         return {
-            "network": f"{shape.num_layers} x {shape.hidden_size} {shape.cell}",
+            "network": str(shape),
             **training.to_row(),
             **cost_of_part(training.run, adapting=False).to_row(),
         }

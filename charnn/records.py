@@ -57,6 +57,7 @@ class RunStarted:
     precision: str
     threads: int
     seed: int
+    networks: int = 1
     resumed_at: int = 0
     yardstick: str = "n-gram"
     yardstick_bits_per_char: float | None = None

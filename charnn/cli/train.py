@@ -72,6 +72,7 @@ _WITH_RESUME = {
 @click.option("--layers", type=int, metavar="N", help="Recurrent layers.")
 @click.option("--hidden", type=int, metavar="N", help="Units of each layer.")
 @click.option("--embedding", type=int, metavar="N", help="Numbers per token.")
+@click.option("--networks", type=int, metavar="N", help="Networks that predict together.")
 @click.option(
     "--no-ngram",
     is_flag=True,

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import RunDamagedError
+from charnn.model.averaging import make_stepper
 from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.products import choose_precision
 from charnn.model.shapes import ModelShape
-from charnn.model.stepper import Stepper
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
@@ -87,7 +87,7 @@ def make_writer(
     """
     chosen = choose_precision(precision, weights)
     expert: Expert
-    expert = network = Stepper(shape, weights, own=True, bf16=chosen == "bf16")
+    expert = network = make_stepper(shape, weights, own=True, bf16=chosen == "bf16")
     if counts is not None:
         weight = ngram_weight(checkpoint) if weight is None else weight
         expert = Mixture(network, NgramExpert(counts), weight)

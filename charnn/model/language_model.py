@@ -1,4 +1,4 @@
-"""The network in torch: embedding -> stacked recurrent layers -> projection -> logits.
+"""A network in torch: embedding -> stacked recurrent layers -> projection -> logits.
 
 State goes in as an argument and comes out as a result; what a layer does is in `recurrence.py`.
 Names and shapes of the weights are those of `shapes.py`; `stepper.py` is the same in NumPy.
@@ -113,6 +113,10 @@ class LanguageModel(nn.Module):
         vectors = self.embedding.matrix()  # composed once for both ends
         hidden, state = self._features(tokens, state, vectors)
         return self._logits(hidden, vectors), state
+
+    def read(self, tokens: Tensor, state: State) -> State:
+        """The state behind tokens (seq_len, batch)."""
+        return self.features(tokens, state)[1]
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The last layer's output (seq_len, batch, hidden_size), dropout applied, and the state."""

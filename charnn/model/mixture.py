@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charnn.errors import OptionError
+from charnn.model.averaging import Averaging
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.stepper import Stepper
 
@@ -41,7 +42,7 @@ class Mixture:
         OptionError: the weight is out of range, or the vocabularies differ.
     """
 
-    def __init__(self, network: Stepper, ngram: NgramExpert, weight: float) -> None:
+    def __init__(self, network: Stepper | Averaging, ngram: NgramExpert, weight: float) -> None:
         check_weight(weight)
         if network.vocab_size != ngram.vocab_size:
             raise OptionError(

@@ -4,15 +4,17 @@ What torch, the NumPy stepper and the checked load of a run agree on. Names foll
 state_dict of `LanguageModel`; the gates are stacked in torch's order (LSTM: i f g o, GRU: r z n).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from charnn.errors import OptionError
 
 Cell = Literal["lstm", "gru", "rnn"]
 CELLS: tuple[str, ...] = get_args(Cell)
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+Weight = TypeVar("Weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class ModelShape:
         num_layers: number of recurrent layers.
         cell: "lstm", "gru" or "rnn" (Elman, tanh).
         tied: whether the output weights are the embedding; with E != H a projection stands between.
+        networks: how many networks of these sizes predict together, by the mean of their
+            probabilities.
 
     Raises:
         OptionError: a size is below 1 or the cell is unknown.
@@ -37,9 +41,10 @@ class ModelShape:
     num_layers: int
     cell: str
     tied: bool = True
+    networks: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers"):
+        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "networks"):
             if (value := getattr(self, name)) < 1:
                 raise OptionError(f"{name} must be >= 1, got {value}")
         if self.cell not in CELLS:
@@ -50,13 +55,32 @@ class ModelShape:
         """Whether a projection (E, H) stands between the last layer and tied output weights."""
         return self.tied and self.embedding_size != self.hidden_size
 
+    @property
+    def single(self) -> "ModelShape":
+        """One of the networks."""
+        return self if self.networks == 1 else replace(self, networks=1)
+
+    def __str__(self) -> str:
+        """Sizes for people.
+
+        >>> str(ModelShape(5, 3, 3, 1, "gru", networks=2))
+        '2 networks of 1 x 3 gru'
+        """
+        one = f"{self.num_layers} x {self.hidden_size} {self.cell}"
+        return one if self.networks == 1 else f"{self.networks} networks of {one}"
+
 
 def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
     """The name and shape of every weight, in the order of the network's state_dict.
 
     >>> list(weight_shapes(ModelShape(5, 3, 3, 1, "gru")))[:3]
     ['embedding.weight', 'layers.0.weight_ih_l0', 'layers.0.weight_hh_l0']
+    >>> list(weight_shapes(ModelShape(5, 3, 3, 1, "gru", networks=2)))[-1]
+    'networks.1.output.bias'
     """
+    if shape.networks > 1:
+        single = weight_shapes(shape.single)
+        return join_weights([single] * shape.networks)
     hidden, gates = shape.hidden_size, GATES[shape.cell] * shape.hidden_size
     shapes: dict[str, tuple[int, ...]] = {
         "embedding.weight": (shape.vocab_size, shape.embedding_size)
@@ -78,3 +102,26 @@ def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
 def parameter_count(shape: ModelShape) -> int:
     """The number of trained numbers in the network."""
     return sum(prod(sizes) for sizes in weight_shapes(shape).values())
+
+
+def join_weights(networks: Sequence[Mapping[str, Weight]]) -> dict[str, Weight]:
+    """The weights of several networks, each by its own names, under the names of all together."""
+    return {
+        f"networks.{index}.{name}": weight
+        for index, weights in enumerate(networks)
+        for name, weight in weights.items()
+    }
+
+
+def split_weights(weights: Mapping[str, Weight], networks: int) -> list[dict[str, Weight]]:
+    """The weights of each of several networks by its own names; what `join_weights` joined.
+
+    Raises:
+        KeyError: a weight belongs to none of them.
+    """
+    apart: list[dict[str, Weight]] = [{} for _ in range(networks)]
+    of = {f"networks.{index}.": own for index, own in enumerate(apart)}
+    for name, weight in weights.items():
+        start = name[: name.find(".", name.find(".") + 1) + 1]
+        of[start][name.removeprefix(start)] = weight
+    return apart

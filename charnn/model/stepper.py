@@ -39,6 +39,7 @@ class Stepper:
             their own memory, so that they cost it once.
         bf16: whether products are made in bfloat16, from a copy of the weights; all else stays
             float32. Needs numkong; see `charnn.model.products`.
+        table_bytes: how large the table of embedding times input weights may grow.
 
     Raises:
         OptionError: a weight is missing or of another shape.
@@ -52,6 +53,7 @@ class Stepper:
         *,
         own: bool = False,
         bf16: bool = False,
+        table_bytes: int = TABLE_BYTES,
     ) -> None:
         arrays = _checked(shape, weights, dtype)
         multiplied = [
@@ -83,7 +85,7 @@ class Stepper:
         self._ones = np.ones_like(self._output_bias)
         gates = GATES[shape.cell] * shape.hidden_size
         self._table = RowTable(
-            self._make_first_inputs, shape.vocab_size, gates, self._embedding.dtype, TABLE_BYTES
+            self._make_first_inputs, shape.vocab_size, gates, self._embedding.dtype, table_bytes
         )
 
     @property

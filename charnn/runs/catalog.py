@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from charnn.errors import RunError, RunNotFoundError
-from charnn.model.shapes import parameter_count
+from charnn.model.shapes import ModelShape, parameter_count
 from charnn.runs.checkpoints import open_manifest
 from charnn.runs.config import RunConfig
 from charnn.runs.files import is_archive
@@ -113,7 +113,7 @@ def _with_config(summary: RunSummary, config: RunConfig) -> RunSummary:
         summary,
         corpus=_clean(name) if isinstance(name, str) else None,
         tokenizer=_clean(config.tokenizer["kind"]),
-        size=f"{shape.num_layers}x{shape.hidden_size} {shape.cell}",
+        size=_size(shape),
         parameters=parameter_count(shape),
     )
 
@@ -130,6 +130,11 @@ def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSu
         bits_per_char=best[0].scores.get(_BITS) if best else None,
         best_step=best[0].step if best else None,
     )
+
+
+def _size(shape: ModelShape) -> str:
+    one = f"{shape.num_layers}x{shape.hidden_size} {shape.cell}"
+    return one if shape.networks == 1 else f"{shape.networks} of {one}"
 
 
 def _clean(text: str) -> str:

@@ -115,7 +115,8 @@ def _model(data: Mapping[str, Any], where: str) -> ModelShape:
         if name in data or item.default is MISSING
     }
     sizes = [value for value in values.values() if type(value) is int]
-    if values["num_layers"] > MAX_LAYERS or max(sizes) > MAX_SIZE:
+    most_layers = max(values["num_layers"], values.get("networks", 1))
+    if most_layers > MAX_LAYERS or max(sizes) > MAX_SIZE:
         raise RunDamagedError(f"{where}: the network is larger than any charnn makes")
     try:
         shape = ModelShape(**values)

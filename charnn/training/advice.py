@@ -68,8 +68,8 @@ def advise(
         yield f"           {note}"
     yield f"tokenizer  {stream.tokenizer.kind}, {vocab_size:,} tokens"
     yield (
-        f"model      {shape.num_layers} x {shape.hidden_size} {shape.cell}, embedding "
-        f"{shape.embedding_size}, {parameter_count(shape):,} parameters"
+        f"model      {shape}, embedding {shape.embedding_size}, "
+        f"{parameter_count(shape):,} parameters"
     )
     yield (
         f"recipe     {recipe.batch_size} rows of {recipe.seq_len} tokens, {recipe.optimizer} at "

@@ -8,7 +8,8 @@ import torch
 from charnn.corpus.accounting import score_tokens
 from charnn.corpus.stream import TokenStream
 from charnn.model.embedding import spell_syllables
-from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.ensemble import make_model
+from charnn.model.language_model import Dropout
 from charnn.model.ngram import Ngram, count_ngrams
 from charnn.model.shapes import parameter_count
 from charnn.records import Event, Record, RunStarted
@@ -37,7 +38,7 @@ def new_state(
     try:
         texts = [token.text for token in stream.tokenizer.vocabulary]
         spelling = spell_syllables(texts) if recipe.composed else None
-        model = LanguageModel(shape, dropout_of(recipe), generator, spelling)
+        model = make_model(shape, dropout_of(recipe), generator, spelling)
         model.set_output_bias(_token_frequencies(stream))
         return TrainerState(model.to(device.torch_device), recipe, recipe.batch_size)
     except (RuntimeError, MemoryError) as error:
@@ -45,7 +46,7 @@ def new_state(
             raise
     raise NoMemoryError(
         f"there is not enough memory for a network of {parameter_count(shape):,} numbers: make it "
-        "smaller with --size, --hidden or --layers",
+        "smaller with --size, --hidden, --layers or --networks",
         early=False,
     )
 
@@ -108,6 +109,7 @@ def opening(
         num_layers=shape.num_layers,
         hidden_size=shape.hidden_size,
         embedding_size=shape.embedding_size,
+        networks=shape.networks,
         parameters=parameter_count(shape),
         device=device.kind,
         precision=device.precision,

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 from charnn.corpus.batches import Batches
+from charnn.model.averaging import make_stepper
 from charnn.model.expert import Expert
 from charnn.model.mixture import Mixture
 from charnn.model.ngram_expert import NgramExpert
-from charnn.model.stepper import Stepper
 from charnn.records import Record, StepRecord
 from charnn.training.faults import Faults
 from charnn.training.plan import Plan, learning_rate_at
@@ -194,7 +194,7 @@ class Boundaries:
 
     def _expert(self) -> Expert:
         """What would write if training ended now."""
-        network = Stepper(self._state.model.shape, self._state.weights(averaged=True))
+        network = make_stepper(self._state.model.shape, self._state.weights(averaged=True))
         if self._task.counts is None:
             return network
         counts = NgramExpert(self._task.counts)

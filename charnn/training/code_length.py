@@ -78,6 +78,7 @@ class CodeOptions:
         return TrainOptions(
             minutes=self.minutes,
             size=self.size,
+            networks=1,
             seed=self.seed,
             threads=self.threads,
             device="cpu",

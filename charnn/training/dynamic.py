@@ -4,7 +4,8 @@ The text is read as one stream in segments of a few tokens. Each segment is scor
 learnt from, by one step of gradient descent whose gradient stays inside the segment; every weight
 moves by its gradient over the root mean square that its gradient had in training, and is drawn
 back towards its trained value the more the larger that is. Dropout is off, the state is carried
-from segment to segment, and begins at zero behind a document boundary. All weights adapt.
+from segment to segment, and begins at zero behind a document boundary. All weights adapt; of
+several networks each learns from what the text cost it alone.
 
 Source: Krause et al. 2018, arXiv:1709.07432, section 4 (RMS with decay to the trained weights).
 """
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.ensemble import Model, apart, joined, log_mean
+from charnn.model.language_model import Dropout
 from charnn.model.recurrence import State, detach
 from charnn.training.device import Device
 from charnn.training.scores import Nats, Tokens
@@ -62,7 +64,7 @@ class Adaptation:
 
     def __init__(
         self,
-        model: LanguageModel,
+        model: Model,
         roots: Mapping[str, NDArray[np.float32]],
         dynamics: Dynamics = USUAL,
     ) -> None:
@@ -95,7 +97,7 @@ class Adaptation:
 
 
 def dynamic_nats(
-    model: LanguageModel,
+    model: Model,
     tokens: Tokens,
     boundary: int,
     roots: Mapping[str, NDArray[np.float32]],
@@ -124,10 +126,30 @@ def dynamic_nats(
     nats = np.empty(len(tokens))
     for start in range(0, len(tokens), dynamics.segment):
         stop = min(start + dynamics.segment, len(tokens))
-        logits, state = model(text[start:stop, None], detach(state))  # (segment, 1, vocab)
-        losses = F.cross_entropy(logits[:, 0], text[start + 1 : stop + 1], reduction="none")
-        nats[start:stop] = losses.detach().cpu().double().numpy()
-        adaptation.learn(losses.mean())
+        costs, loss, state = segment_costs(model, text[start : stop + 1], state)
+        nats[start:stop] = costs
+        adaptation.learn(loss)
         if on_progress is not None and not on_progress(stop):
             return None
     return nats
+
+
+def segment_costs(model: Model, text: Tensor, state: State) -> tuple[Nats, Tensor, State]:
+    """What a segment costs a model, and what it can learn from it.
+
+    Args:
+        model: in training, dropping nothing.
+        text: the token before the segment, and its tokens, (n + 1,).
+        state: before them.
+
+    Returns:
+        -ln p of each of the n tokens; the loss of each network by itself, summed; and the state.
+    """
+    costs, after = [], []
+    for network, before in apart(model, detach(state)):
+        logits, newest = network(text[:-1, None], before)  # (n, 1, vocab)
+        costs.append(F.cross_entropy(logits[:, 0], text[1:], reduction="none"))
+        after.append(newest)
+    nats = -log_mean([-cost.detach() for cost in costs])
+    loss = torch.stack([cost.mean() for cost in costs]).sum()
+    return nats.cpu().double().numpy(), loss, joined(after)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model
 from charnn.model.recurrence import State
 from charnn.training.device import Device
 
@@ -53,7 +53,7 @@ def rows_of(tokens: int, reading: Reading) -> int:
 
 
 def evaluate(
-    model: LanguageModel,
+    model: Model,
     tokens: Tokens,
     tokenizer: Tokenizer,
     device: Device,
@@ -72,7 +72,7 @@ def evaluate(
 
 @torch.no_grad()
 def token_nats(
-    model: LanguageModel,
+    model: Model,
     tokens: Tokens,
     boundary: int,
     device: Device,
@@ -101,7 +101,7 @@ def token_nats(
 
 
 def _read(
-    model: LanguageModel,
+    model: Model,
     tokens: Tokens,
     boundary: int,
     device: Device,
@@ -135,7 +135,7 @@ def _read(
 
 
 def _score(
-    model: LanguageModel,
+    model: Model,
     before: NDArray[np.int64],
     targets: NDArray[np.int64],
     state: State,
@@ -151,7 +151,7 @@ def _score(
 
 
 def _past_state(
-    model: LanguageModel,
+    model: Model,
     tokens: Tokens,
     starts: NDArray[np.int64],
     boundary: int,
@@ -173,7 +173,7 @@ def _past_state(
         inputs = np.full((where.shape[1], len(starts)), boundary, dtype=np.int64)
         inputs[:, 1:] = tokens[where].T
         with device.autocast():
-            _, state = model.features(torch.from_numpy(inputs).to(device.torch_device), state)
+            state = model.read(torch.from_numpy(inputs).to(device.torch_device), state)
     for layer in state:
         for part in layer:
             part[0] = 0

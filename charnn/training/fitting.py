@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from charnn.errors import RunDamagedError
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model
 from charnn.model.recurrence import State
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -41,7 +41,7 @@ def slot_name(weight: str, slot: str) -> str:
 
 def check_arrays(
     arrays: Arrays,
-    model: LanguageModel,
+    model: Model,
     optimizer: torch.optim.Optimizer,
     carried: State,
     *,

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from charnn.corpus.batches import Batches
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.embedding import spell_syllables
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model, make_model
 from charnn.model.ngram import count_ngrams
 from charnn.model.ngram_counting import CountingNgram
 from charnn.model.ngram_scores import score_adaptive
@@ -26,7 +25,7 @@ from charnn.model.recurrence import State, detach
 from charnn.model.weighing import Weighing
 from charnn.training.beginning import dropout_of
 from charnn.training.device import Device
-from charnn.training.dynamic import Adaptation, Dynamics
+from charnn.training.dynamic import Adaptation, Dynamics, segment_costs
 from charnn.training.feed import Feed
 from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState, plain_copy
@@ -86,7 +85,7 @@ class Learner:
         spelling = spell_syllables([token.text for token in tokenizer.vocabulary])
         shape = recipe.shape(tokenizer.vocab_size)
         with _sparing_random_numbers():
-            model = LanguageModel(shape, dropout_of(recipe), generator, spelling)
+            model = make_model(shape, dropout_of(recipe), generator, spelling)
             self._state = TrainerState(model, recipe, recipe.batch_size)
         self._reading: State = model.initial_state(1)
         self._weighing = Weighing(2)
@@ -193,9 +192,7 @@ class _Network:
         roots: see `Adaptation`; None does not adapt.
     """
 
-    def __init__(
-        self, model: LanguageModel, roots: Mapping[str, NDArray[np.float32]] | None
-    ) -> None:
+    def __init__(self, model: Model, roots: Mapping[str, NDArray[np.float32]] | None) -> None:
         self._model = model.eval()
         self._adaptation = Adaptation(model, roots, DYNAMICS) if roots is not None else None
         self.segment = DYNAMICS.segment if roots is not None else _SEGMENT
@@ -204,12 +201,10 @@ class _Network:
         """Nats of a segment's tokens but for the first, (n - 1,), which are then learnt from."""
         tokens = torch.from_numpy(np.asarray(text, np.int64))
         with torch.set_grad_enabled(self._adaptation is not None):
-            logits, state = self._model(tokens[:-1, None], state)  # (n - 1, 1, vocab_size)
-            losses = F.cross_entropy(logits[:, 0], tokens[1:], reduction="none")
+            nats, loss, state = segment_costs(self._model, tokens, state)
         if self._adaptation is not None:
-            self._adaptation.learn(losses.mean())
-        nats: Floats = losses.detach().double().numpy()
-        return -np.log(_hedged(np.exp(-nats), logits.shape[-1])), detach(state)
+            self._adaptation.learn(loss)
+        return -np.log(_hedged(np.exp(-nats), self._model.shape.vocab_size)), detach(state)
 
     @torch.no_grad()
     def step(self, token: int, state: State) -> tuple[Floats, State]:

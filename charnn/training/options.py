@@ -18,12 +18,13 @@ DEFAULT_MINUTES = 10.0
 _DROPOUTS = ("input_dropout", "layer_dropout", "output_dropout", "state_dropout")
 _OTHER_DROPOUTS = ("token_dropout", "weight_dropout")
 _COUNTS = (
-    *("vocab_size", "layers", "hidden", "embedding", "steps"),
+    *("vocab_size", "layers", "hidden", "embedding", "networks", "steps"),
     *("batch_size", "seq_len", "sample_length", "threads"),
 )
 MOST_ROWS = MOST_WINDOW = 1 << 20
 MOST_STEPS = 1 << 53
 MOST_TEMPS = 64
+MOST_NETWORKS = 256
 MOST_CHARACTERS = 100_000
 """Of a sample and of its prompt: both stand in a line of samples.jsonl."""
 _MOST = {
@@ -31,6 +32,7 @@ _MOST = {
     "minutes": 1e9,
     "epochs": 1e9,
     "threads": 1 << 10,
+    "networks": MOST_NETWORKS,
     "batch_size": MOST_ROWS,
     "seq_len": MOST_WINDOW,
     "sample_length": MOST_CHARACTERS,
@@ -90,6 +92,7 @@ class TrainOptions:
     layers: int | None = None
     hidden: int | None = None
     embedding: int | None = None
+    networks: int | None = None
     no_ngram: bool = False
     ngram_weight: float | None = None
     dropout: float | None = None

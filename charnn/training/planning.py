@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from charnn.corpus.batches import Tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model
 from charnn.training.device import Device
 from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
 from charnn.training.options import Interval, TrainOptions
@@ -189,7 +189,7 @@ class Pace:
 
 
 def final_seconds(
-    model: LanguageModel,
+    model: Model,
     held_out: Tokens,
     tokenizer: Tokenizer,
     device: Device,

@@ -42,6 +42,7 @@ class Recipe:
         weight_decay: decoupled, on matrices only.
         grad_clip: largest global norm of the gradient.
         ema: the longest horizon of the weights' moving average, as its decay; 0 is off.
+        networks: how many of that shape predict together.
         composed: whether syllables are the sum of their own vector and those of their jamo.
         token_dropout: and the others: shares in [0, 1).
         ngram_order: tokens of the longest n-gram of the second expert.
@@ -55,6 +56,7 @@ class Recipe:
     hidden_size: int
     embedding_size: int
     tied: bool
+    networks: int
     batch_size: int
     seq_len: int
     learning_rate: float
@@ -84,6 +86,7 @@ class Recipe:
             self.num_layers,
             self.cell,
             self.tied,
+            self.networks,
         )
 
 
@@ -108,7 +111,7 @@ def make_recipe(
     step_tokens = batch_size * seq_len
     shape = shape_for(options, tokens, vocab_size, device, step_tokens, flops)
     epochs = tokens_read(options, shape, tokens, step_tokens, flops) / max(1, tokens)
-    ratio = parameter_count(shape) / max(1, tokens)
+    ratio = parameter_count(shape.single) / max(1, tokens)
     drop = _dropout_for(epochs, ratio)
     everywhere = options.dropout
     output = _or(options.output_dropout, everywhere, drop)
@@ -119,6 +122,7 @@ def make_recipe(
         hidden_size=shape.hidden_size,
         embedding_size=shape.embedding_size,
         tied=shape.tied,
+        networks=shape.networks,
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=_or(options.learning_rate, _learning_rate(shape)),
@@ -153,6 +157,7 @@ def _classic(options: TrainOptions) -> Recipe:
         hidden_size=hidden,
         embedding_size=options.embedding or hidden,
         tied=False,
+        networks=options.networks or 1,
         batch_size=options.batch_size or 1,
         seq_len=options.seq_len or 25,
         learning_rate=_or(options.learning_rate, 0.1),

@@ -76,16 +76,19 @@ def recommend(
     fit, why = _tokenizer(inspection, {fit.kind: fit for fit in fits})
     split = split_text(inspection.counts.characters)
     tokens = max(1, round(split.train * fit.tokens_per_char))
-    recipe = make_recipe(TrainOptions(tokenizer=fit.kind), tokens, fit.vocab_size, "cpu")
-    gpu = make_recipe(TrainOptions(tokenizer=fit.kind), tokens, fit.vocab_size, "cuda")
-    minutes, pace = _minutes(recipe, tokens, fit.vocab_size)
+    options = TrainOptions(tokenizer=fit.kind, networks=1)
+    minutes, pace = _minutes(
+        make_recipe(options, tokens, fit.vocab_size, "cpu"), tokens, fit.vocab_size
+    )
+    options = TrainOptions(tokenizer=fit.kind, minutes=minutes)
+    recipe, gpu = (make_recipe(options, tokens, fit.vocab_size, kind) for kind in ("cpu", "cuda"))
     expected, basis = _expected(inspection)
     shape = recipe.shape(fit.vocab_size)
     return Recommendation(
         tokenizer=fit.kind,
-        size=_size(recipe),
+        size=str(shape),
         parameters=parameter_count(shape),
-        size_on_gpu=_size(gpu),
+        size_on_gpu=str(gpu.shape(fit.vocab_size)),
         minutes=minutes,
         bits_per_char=expected,
         reasons=(*_first(inspection), why, pace, basis),
@@ -150,10 +153,6 @@ def _best_yardstick(yardsticks: Sequence[Yardstick]) -> Yardstick | None:
     """PPMd where it is there, else xz."""
     found = {one.name: one for one in yardsticks if one.last_tenth is not None}
     return found.get(PPMD) or found.get(XZ)
-
-
-def _size(recipe: Recipe) -> str:
-    return f"{recipe.num_layers} x {recipe.hidden_size} {recipe.cell}"
 
 
 def _command(inspection: Inspection, tokenizer: str, minutes: int, texts: Sequence[str]) -> str:

@@ -158,6 +158,7 @@ def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> Tr
         "layers": shape.num_layers,
         "hidden": shape.hidden_size,
         "embedding": shape.embedding_size,
+        "networks": shape.networks,
     }
     for name, size in sizes.items():
         if getattr(options, name) not in (None, size):

@@ -28,6 +28,8 @@ _SHARES = (
     *("ema", "token_dropout", "input_dropout", "layer_dropout", "output_dropout"),
     *("state_dropout", "weight_dropout", "ngram_weight"),
 )
+_LATER: dict[str, Any] = {"networks": 1}
+"""Fields that the first runs did not have, as those runs would have them."""
 _MOST_INT = 1 << 53
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 Fields = TypeVar("Fields", TrainOptions, Recipe)
@@ -91,7 +93,9 @@ def read_precision(data: Mapping[str, Any]) -> str:
 def _typed(kind: type[Fields], data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a dataclass as JSON has them, each of the type it is declared."""
     hints = get_type_hints(kind)
-    values = {field.name: data[field.name] for field in fields(kind)}
+    names = [field.name for field in fields(kind)]
+    values = {name: data[name] for name in names if name in data or name not in _LATER}
+    values = {**_LATER, **values}
     for name, value in values.items():
         if not _is_of(value, hints[name]):
             words = _in_words(hints[name])

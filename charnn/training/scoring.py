@@ -12,7 +12,7 @@ from charnn.corpus.encoding import encode_source
 from charnn.corpus.split import check_part
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model, make_model
 from charnn.records import Preparing
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import GRADIENTS, WEIGHTS
@@ -221,13 +221,13 @@ def whole(nats: Nats | None, part: str) -> Nats:
     return nats
 
 
-def load_model(run: Run, checkpoint: Checkpoint) -> LanguageModel:
+def load_model(run: Run, checkpoint: Checkpoint) -> Model:
     """The network of a checkpoint, in torch.
 
     Raises:
         RunDamagedError: the weights are of another network, or not finite.
     """
     shape = run.config().model
-    model = LanguageModel(shape)
+    model = make_model(shape)
     take_weights(model, checkpoint.weights(shape))
     return model

@@ -3,7 +3,9 @@
 No torch here, and no clock is read (`speed.py` reads one).
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import TrainOptions
@@ -21,9 +23,14 @@ _SMALL_VOCABULARY = 512
 """Up to so many tokens an embedding is small and the output has weights of its own: half the work
 of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
 
-_PASSES, _TOKENS_A_WEIGHT = 2.3, 1.5
-"""What a network must have time for: to read the text so often, or so many tokens for each of the
-weights that a token uses. One that has not is beaten by one of half its width."""
+_PASSES, _TOKENS_A_WEIGHT = 2.3, (1.0, 1.5)
+"""What a network must have time for: to read the text so often, but no fewer and no more tokens for
+each of the weights that a token uses. One that has not is beaten by one of half its width, or by
+two of those."""
+
+_PASSES_OF_ONE, _MOST_NETWORKS = 2.5, 4
+"""One network reads a text 2.5 times, each of two twice as often, each of three three times as
+often; more of them would make writing slow."""
 
 
 def shape_for(
@@ -36,7 +43,8 @@ def shape_for(
 ) -> ModelShape:
     """The network of the size that the user named, or the largest that there is time for.
 
-    Where steps or epochs are given instead of a time, the largest that the text is long enough for.
+    A text that there is time to read often gets several of them. Where steps or epochs are given
+    instead of a time, it is one, the largest that the text is long enough for.
 
     Args:
         options: what the user said; units, layers and the like that are given are taken.
@@ -46,14 +54,30 @@ def shape_for(
         step_tokens: tokens of one step.
         flops: floating-point operations a second that training reaches.
     """
-    if options.size != "auto":
-        return _shape_of(options.size, options, vocab_size)
-    for size in _sizes_for(tokens, device):
+    sizes = _sizes_for(tokens, device) if options.size == "auto" else [options.size]
+    for size in sizes:
         shape = _shape_of(size, options, vocab_size)
-        enough = min(_PASSES * tokens, _TOKENS_A_WEIGHT * _weights_used(shape))
-        if not options.timed or tokens_read(options, shape, tokens, step_tokens, flops) >= enough:
+        read = tokens_read(options, shape, tokens, step_tokens, flops)
+        if not options.timed or read >= _enough(shape, tokens):
             break
-    return shape
+    networks = options.networks
+    if networks is None and options.timed:
+        networks = _networks_for(read / max(1, tokens))
+    return replace(shape, networks=networks or 1)
+
+
+def _enough(shape: ModelShape, tokens: int) -> float:
+    """How many tokens a network must have time to read."""
+    least, most = (ratio * _weights_used(shape) for ratio in _TOKENS_A_WEIGHT)
+    return min(most, max(least, _PASSES * tokens))
+
+
+def _networks_for(passes: float) -> int:
+    """How many networks there is time for, where one alone would read the text so often.
+
+    With four times as long there are twice as many, and each reads twice as often.
+    """
+    return max(1, min(_MOST_NETWORKS, int(math.sqrt(passes / _PASSES_OF_ONE))))
 
 
 def _sizes_for(tokens: int, device: str) -> Iterator[str]:
@@ -86,7 +110,7 @@ def tokens_read(
 
 def seconds_per_step(shape: ModelShape, step_tokens: int, flops: float) -> float:
     """What a step of so many tokens takes at so many floating-point operations a second."""
-    return flops_per_token(shape) * step_tokens / flops + _STEP_SECONDS
+    return flops_per_token(shape) * step_tokens / flops + shape.networks * _STEP_SECONDS
 
 
 def flops_per_token(shape: ModelShape) -> float:
@@ -96,5 +120,6 @@ def flops_per_token(shape: ModelShape) -> float:
 
 def _weights_used(shape: ModelShape) -> int:
     """Weights that a token is multiplied by: embeddings that are not tied are looked up."""
-    used = parameter_count(shape)
-    return used if shape.tied else used - shape.vocab_size * shape.embedding_size
+    single = shape.single
+    looked_up = 0 if shape.tied else shape.vocab_size * shape.embedding_size
+    return shape.networks * (parameter_count(single) - looked_up)

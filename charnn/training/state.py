@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from charnn.errors import RunDamagedError
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model, make_model
 from charnn.model.recurrence import State
+from charnn.model.shapes import weight_shapes
 from charnn.training.fitting import (
     RANDOM_CPU,
     RANDOM_CUDA,
@@ -39,7 +40,7 @@ class TrainerState:
         batch_size: rows whose state is carried.
     """
 
-    def __init__(self, model: LanguageModel, recipe: Recipe, batch_size: int) -> None:
+    def __init__(self, model: Model, recipe: Recipe, batch_size: int) -> None:
         self._recipe = recipe
         self.model = model
         self.averaged = plain_copy(model) if recipe.ema > 0 else model
@@ -77,14 +78,15 @@ class TrainerState:
     def gradient_roots(self) -> Arrays:
         """Root mean square of each saved weight's gradient lately; empty if nobody kept count."""
         roots = {}
+        saved = weight_shapes(self.model.shape)  # parts of embeddings are no weights of their own
         for name, parameter in self.model.named_parameters():
             kept = self.optimizer.state.get(parameter, {})
             if "exp_avg_sq" not in kept or not kept["step"]:
                 return {}
             # Adam's mean begins at zero: after t steps all of its weights are 1 - beta ** t
             whole = 1 - _BETAS[1] ** float(kept["step"])
-            roots[name] = _to_numpy((kept["exp_avg_sq"] / whole).sqrt())
-        roots.pop("embedding.parts", None)
+            if name in saved:
+                roots[name] = _to_numpy((kept["exp_avg_sq"] / whole).sqrt())
         return roots
 
     def load(self, averaged: Arrays, arrays: Arrays, progress: Progress) -> None:
@@ -156,7 +158,7 @@ class TrainerState:
             )
 
     def _is_on(self, kind: str) -> bool:
-        return self.model.embedding.weight.device.type == kind
+        return device_of(self.model).type == kind
 
     def _optimizer_tensors(self) -> dict[str, Tensor]:
         """The optimiser's tensors as a checkpoint names them."""
@@ -184,15 +186,20 @@ class TrainerState:
         self.optimizer.state.update(make_optimizer(self.model, self._recipe).state)
 
 
-def plain_copy(model: LanguageModel) -> LanguageModel:
-    """The same network as it is saved: nothing composed, no gradients."""
+def device_of(model: Model) -> torch.device:
+    """Where a model is."""
+    return next(model.parameters()).device
+
+
+def plain_copy(model: Model) -> Model:
+    """The same model as it is saved: nothing composed, no gradients."""
     unused = torch.Generator()  # weights that are replaced at once are nobody's business
-    copied = LanguageModel(model.shape, model.dropout, unused)
+    copied = make_model(model.shape, model.dropout, unused)
     copied.take(model.plain_parameters())
-    return copied.to(model.embedding.weight.device).requires_grad_(False)
+    return copied.to(device_of(model)).requires_grad_(False)
 
 
-def take_weights(model: LanguageModel, weights: Arrays) -> None:
+def take_weights(model: Model, weights: Arrays) -> None:
     """Give a model saved weights, by the names of `weight_shapes`.
 
     Raises:
@@ -202,7 +209,7 @@ def take_weights(model: LanguageModel, weights: Arrays) -> None:
     model.take({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
 
 
-def make_optimizer(model: LanguageModel, recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(model: Model, recipe: Recipe) -> torch.optim.Optimizer:
     """The optimiser of a recipe; weight decay acts on matrices, not on biases.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101; Duchi et al. 2011.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from charnn.model.ensemble import apart, joined
 from charnn.model.recurrence import State, detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
@@ -48,14 +49,10 @@ class Updates:
         before = state.carried
         if starts_epoch and progress.step:
             before = roll_rows(before)
-        state.optimizer.zero_grad(set_to_none=True)
-        with self._device.autocast():
-            logits, carried = state.model(inputs, before)
-        loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())  # nats a token
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), self._recipe.grad_clip)
-        self._finish_step(loss.detach(), norm, before, detach(carried), learning_rate)
-        self._pending.append((targets.numel(), loss.detach(), norm))
+        loss, carried = self._add_gradients(inputs, targets, before)
+        norm = self._clip()
+        self._finish_step(loss, norm, before, carried, learning_rate)
+        self._pending.append((targets.numel(), loss, norm))
         progress.step += 1
         progress.settled = []
         seconds = time.perf_counter() - started
@@ -86,6 +83,29 @@ class Updates:
         waited = time.perf_counter() - started
         progress.seconds += waited
         self._waited += waited
+
+    def _add_gradients(
+        self, inputs: Tensor, targets: Tensor, before: State
+    ) -> tuple[Tensor, State]:
+        """Forward and backward through each network by itself; their mean loss in nats a token."""
+        model = self._state.model
+        self._state.optimizer.zero_grad(set_to_none=True)
+        losses, carried = [], []
+        for network, held in apart(model, before):
+            with self._device.autocast():
+                logits, after = network(inputs, held)
+            loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            carried.append(detach(after))
+        return torch.stack(losses).mean(), joined(carried)
+
+    def _clip(self) -> Tensor:
+        """Shorten gradients that are too long; how long a network's were, at root mean square."""
+        model, several = self._state.model, self._recipe.networks**0.5
+        longest = self._recipe.grad_clip * several
+        norm: Tensor = torch.nn.utils.clip_grad_norm_(model.parameters(), longest)
+        return norm.div(several)
 
     def _finish_step(
         self, loss: Tensor, norm: Tensor, before: State, after: State, learning_rate: float

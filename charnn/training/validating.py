@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from charnn.model.language_model import LanguageModel
+from charnn.model.ensemble import Model
 from charnn.model.mixture import fit_weight
 from charnn.model.ngram import count_ngrams
 from charnn.records import Validation
@@ -98,7 +98,7 @@ class Validator:
 
     def _score(
         self,
-        model: LanguageModel,
+        model: Model,
         tokens: Tokens,
         device: Device,
         reading: Reading,

@@ -112,10 +112,15 @@ def telling(events: Sequence[Event], number: int) -> list[Event]:
     return [events[index] for index in kept]
 
 
+def _size(started: RunStarted) -> str:
+    one = f"{started.cell} {started.num_layers}x{started.hidden_size}"
+    return one if started.networks == 1 else f"{started.networks} of {one}"
+
+
 def _facts(started: RunStarted) -> list[Part]:
     facts = [
         f"{started.tokenizer} {figures.count(started.vocab_size)}",
-        f"{started.cell} {started.num_layers}x{started.hidden_size}",
+        _size(started),
         f"{figures.compact(started.parameters)} parameters",
         f"{started.device} {started.precision}",
         f"seed {started.seed}",

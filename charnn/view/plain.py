@@ -228,11 +228,16 @@ def _head_lines(record: RunStarted) -> list[tuple[str, str]]:
         ),
         (
             "model",
-            f"{record.num_layers} x {record.hidden_size} {record.cell},"
+            f"{_size(record)},"
             f" {figures.compact(record.parameters)} parameters, {record.device} {record.precision},"
             f" {_number(record.threads, 'thread')}, seed {record.seed}",
         ),
     ]
+
+
+def _size(record: RunStarted) -> str:
+    one = f"{record.num_layers} x {record.hidden_size} {record.cell}"
+    return one if record.networks == 1 else f"{record.networks} networks of {one}"
 
 
 def _preparing_text(record: Preparing) -> str:

@@ -13,7 +13,8 @@ import torch
 import charnn
 from charnn.corpus.preparing import prepare_stream
 from charnn.corpus.stream import TokenStream
-from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.ensemble import make_model
+from charnn.model.language_model import Dropout
 from charnn.records import Control, Record, StepRecord
 from charnn.text.reading import open_texts
 from charnn.training.device import Device
@@ -28,6 +29,7 @@ from charnn.training.task import Task
 BUNDLED = Path(__file__).parents[2] / "corpora" / "meongnae.txt"
 SMALL: dict[str, Any] = {
     "hidden": 12,
+    "networks": 1,
     "batch_size": 4,
     "seq_len": 8,
     "threads": 1,
@@ -161,7 +163,7 @@ def make_state() -> Callable[..., TrainerState]:
         )
         shape = recipe.shape(task.stream.tokenizer.vocab_size)
         generator = torch.Generator().manual_seed(seed)
-        model = LanguageModel(shape, shares if dropout else None, generator)
+        model = make_model(shape, shares if dropout else None, generator)
         return TrainerState(model, recipe, recipe.batch_size)
 
     return make_state

@@ -1,6 +1,7 @@
 """Dynamic evaluation against its formula, and what must hold of any evaluation that learns."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from charnn.errors import OptionError
+from charnn.model.ensemble import Ensemble
 from charnn.model.language_model import Dropout, LanguageModel
-from charnn.model.shapes import ModelShape
+from charnn.model.shapes import ModelShape, join_weights
 from charnn.runs.run import Run
 from charnn.training.device import Device
 from charnn.training.dynamic import Dynamics, dynamic_nats
@@ -86,6 +88,20 @@ def test_every_step_is_that_of_the_formula(model, tokens, longest):
     np.testing.assert_allclose(nats, expected, rtol=1e-4)
     plain = token_nats(model, tokens, BOUNDARY, CPU)
     assert not np.allclose(nats, plain, rtol=1e-3)  # it did move
+
+
+def test_each_of_several_networks_learns_from_what_the_text_cost_it_alone(model, tokens):
+    dynamics = Dynamics(6, rate=0.05, decay=0.3, floor=0.2)
+    shape = replace(model.shape, networks=2)
+    both = Ensemble(shape, None, torch.Generator().manual_seed(8))
+    roots = roots_of(both.networks[0])
+    alone = [
+        dynamic_nats(copy.deepcopy(network), tokens, BOUNDARY, roots, CPU, dynamics)
+        for network in both.networks
+    ]
+    held = np.mean([np.exp(-nats) for nats in alone], axis=0)
+    nats = dynamic_nats(both, tokens, BOUNDARY, join_weights([roots] * 2), CPU, dynamics)
+    np.testing.assert_allclose(nats, -np.log(held), rtol=1e-4)
 
 
 def test_no_token_is_scored_by_what_comes_behind_it(model, tokens):

@@ -60,6 +60,8 @@ REFUSED = [
     ({"layers": 0}, "layers must be >= 1, got 0"),
     ({"hidden": 0}, "hidden must be >= 1, got 0"),
     ({"embedding": -3}, "embedding must be >= 1, got -3"),
+    ({"networks": 0}, "networks must be >= 1, got 0"),
+    ({"networks": 257}, "networks must be <= 256, got 257"),
     ({"steps": 0}, "steps must be >= 1, got 0"),
     ({"batch_size": 0}, "batch-size must be >= 1, got 0"),
     ({"seq_len": 0}, "seq-len must be >= 1, got 0"),
@@ -200,6 +202,7 @@ def test_the_recipe_follows_from_its_arguments_alone(tokens, device, size):
 SAID = [
     ({"cell": "gru"}, {"cell": "gru"}),
     ({"layers": 3}, {"num_layers": 3}),
+    ({"networks": 3}, {"networks": 3}),
     ({"hidden": 77}, {"hidden_size": 77, "embedding_size": 77}),
     ({"hidden": 77, "embedding": 33}, {"hidden_size": 77, "embedding_size": 33}),
     ({"batch_size": 9}, {"batch_size": 9}),
@@ -246,6 +249,7 @@ def test_classic_is_the_seed_experiment():
         hidden_size=100,
         embedding_size=100,
         tied=False,
+        networks=1,
         batch_size=1,
         seq_len=25,
         learning_rate=0.1,
@@ -358,10 +362,10 @@ def test_minutes_count_for_dropout_by_the_speed_of_the_device():
 @pytest.mark.parametrize(
     ("budget", "flops", "units"),
     [
-        ({"minutes": 1}, None, 256),
-        ({"minutes": 2}, None, 512),
-        ({"minutes": 2}, 1e11, 256),
-        ({"minutes": 1}, 4e11, 512),
+        ({"minutes": 2}, None, 256),
+        ({"minutes": 5}, None, 512),
+        ({"minutes": 5}, 1e11, 256),
+        ({"minutes": 2}, 6e11, 512),
         ({}, None, 512),
         ({}, 1e10, 256),
         ({"minutes": 0.2}, None, 128),
@@ -380,7 +384,7 @@ def test_a_device_that_gets_through_little_in_its_minutes_has_a_small_network(bu
     ("tokens", "units"), [(20_000, 256), (300_000, 512), (1_600_000, 256), (50_000_000, 256)]
 )
 def test_a_network_must_have_time_for_its_text(tokens, units):
-    recipe = make_recipe(TrainOptions(minutes=5), tokens, 2400, "cpu")
+    recipe = make_recipe(TrainOptions(minutes=6), tokens, 2400, "cpu")
     assert recipe.hidden_size == units
 
 
@@ -397,6 +401,46 @@ def test_more_time_and_a_faster_device_never_mean_a_smaller_network(
     assert units(minutes, usual) <= units(factor * minutes, usual)
     assert units(minutes, usual) <= units(minutes, factor * usual)
     assert units(minutes, usual) <= units(minutes * 1e6, usual)
+
+
+@pytest.mark.parametrize(
+    ("budget", "flops", "networks"),
+    [
+        ({"minutes": 1}, None, 1),
+        ({"minutes": 2}, None, 2),
+        ({"minutes": 5}, None, 2),
+        ({"minutes": 12}, None, 3),
+        ({"minutes": 12}, 1e11, 2),
+        ({"minutes": 120}, None, 4),
+        ({"minutes": 1e6}, None, 4),
+        ({"steps": 10**6}, None, 1),
+        ({"epochs": 100}, None, 1),
+        ({"minutes": 10, "networks": 1}, None, 1),
+        ({"steps": 10, "networks": 5}, None, 5),
+    ],
+)
+def test_a_text_that_there_is_time_to_read_often_gets_several_networks(budget, flops, networks):
+    recipe = make_recipe(TrainOptions(**budget), 300_000, 1500, "cpu", flops)
+    assert recipe.networks == networks
+    assert recipe.shape(1500).networks == networks
+
+
+def test_networks_share_the_time_and_each_is_dropped_from_by_what_it_reads():
+    one, two, four = (recipe_for(TrainOptions(minutes=20, networks=n)) for n in (1, 2, 4))
+    assert one.output_dropout > two.output_dropout > four.output_dropout > 0
+    steps = [nominal_seconds_per_step(recipe, 1500, "cpu") for recipe in (one, two, four)]
+    assert steps == pytest.approx([steps[0], 2 * steps[0], 4 * steps[0]])
+    by_steps = (recipe_for(TrainOptions(steps=9000, networks=n)) for n in (1, 4))
+    assert len({recipe.output_dropout for recipe in by_steps}) == 1
+
+
+@given(st.floats(0.01, 1000), st.floats(1, 100), TOKENS, DEVICES)
+def test_a_network_reads_no_less_for_having_others_beside_it(minutes, factor, tokens, device):
+    """With more time there are more networks of a size, and each has more of it."""
+    options = [TrainOptions(minutes=m, size="small") for m in (minutes, factor * minutes)]
+    fewer, more = (make_recipe(o, tokens, 1500, device) for o in options)
+    assert 1 <= fewer.networks <= more.networks <= 4
+    assert more.networks <= fewer.networks * (factor**0.5 + 1)
 
 
 def test_a_network_of_few_weights_to_a_token_is_dropped_from_late():

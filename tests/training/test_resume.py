@@ -33,6 +33,7 @@ CASES: dict[str, dict[str, Any]] = {
     "gru char": {"cell": "gru", "layers": 2},
     "rnn char": {"cell": "rnn"},
     "lstm tied": {"tied": True},
+    "three networks": {"networks": 3, "layers": 2},
     "lstm byte": {"cell": "lstm", "tokenizer": "byte", "layers": 2},
     "gru jamo": {"cell": "gru", "tokenizer": "jamo", "embedding": 5},
     "weight dropout": {"weight_dropout": 0.3, "cell": "gru"},

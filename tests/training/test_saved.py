@@ -111,6 +111,17 @@ def test_a_training_that_cannot_be_read_is_refused(begin, training, why):
     )
 
 
+def test_a_run_of_before_there_were_several_networks_can_be_trained_on(begin):
+    config = begin().config().to_json()
+    del config["model"]["networks"]
+    for fields_ in (config["training"]["options"], config["training"]["recipe"]):
+        del fields_["networks"]
+    read = RunConfig.from_json(config, "here")
+    assert read.model.networks == 1
+    options, recipe, _ = saved_training(read, begin("other"))
+    assert options.networks == recipe.networks == 1
+
+
 # -- a run to begin from ------------------------------------------------------------------------
 
 
@@ -118,15 +129,18 @@ def test_the_sizes_of_a_run_are_taken_over(begin):
     run = begin(cell="gru", layers=2, embedding=7, tokenizer="jamo")
     chosen = sizes_of(run, TrainOptions(steps=9, seed=4))
     assert chosen == TrainOptions(
-        steps=9, seed=4, cell="gru", layers=2, hidden=12, embedding=7, tokenizer="jamo"
+        steps=9, seed=4, cell="gru", layers=2, hidden=12, embedding=7, networks=1, tokenizer="jamo"
     )
     named = TrainOptions(cell="gru", layers=2, hidden=12, embedding=7)
-    assert sizes_of(run, named) == replace(named, tokenizer="jamo")
+    assert sizes_of(run, named) == replace(named, networks=1, tokenizer="jamo")
 
 
 @pytest.mark.parametrize(
     ("name", "value", "is_"),
-    [("cell", "rnn", "lstm"), ("layers", 3, 1), ("hidden", 13, 12), ("embedding", 5, 12)],
+    [
+        *(("cell", "rnn", "lstm"), ("layers", 3, 1), ("hidden", 13, 12), ("embedding", 5, 12)),
+        ("networks", 2, 1),
+    ],
 )
 def test_other_sizes_are_refused(begin, name, value, is_):
     with pytest.raises(OptionError) as error:

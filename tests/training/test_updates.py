@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from charnn.corpus.batches import Batches
+from charnn.model.shapes import join_weights, split_weights
 from charnn.training.device import Device
 from charnn.training.feed import Feed
 from charnn.training.plan import ema_decay_at
@@ -145,6 +146,50 @@ def test_a_step_is_what_the_optimiser_makes_of_the_clipped_gradient(begin):
         assert torch.allclose(state.model.get_parameter(name), expected, rtol=0, atol=1e-6), name
     assert state.progress.grad_norm == pytest.approx(norm, rel=1e-5)
     assert state.progress.nats == pytest.approx(loss.item() * targets.size, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"optimizer": "sgd"}, {"cell": "gru", "layers": 2}], ids=str
+)
+def test_each_of_several_networks_learns_as_if_it_were_alone(begin, options):
+    together, updates, _ = begin(networks=3, grad_clip=1e9, **options)
+    before = together.weights(averaged=False)
+    alone = []
+    for weights in split_weights(before, 3):
+        state, single, _ = begin(grad_clip=1e9, **options)
+        state.load_weights(weights)
+        for _ in range(4):
+            single.take_step(0.01)
+        single.drain()
+        alone.append(state)
+    for _ in range(4):
+        updates.take_step(0.01)
+    updates.drain()
+    for averaged in (True, False):
+        expected = join_weights([state.weights(averaged=averaged) for state in alone])
+        for name, weight in together.weights(averaged=averaged).items():
+            np.testing.assert_allclose(weight, expected[name], atol=1e-5, err_msg=name)
+            assert not np.array_equal(weight, before[name])
+    layers = together.model.shape.num_layers
+    for index, state in enumerate(alone):
+        part = together.carried[layers * index : layers * (index + 1)]
+        assert close(part, state.carried, within=1e-5)
+    nats = np.mean([state.progress.nats for state in alone])
+    assert together.progress.nats == pytest.approx(nats, rel=1e-5)
+
+
+def test_networks_that_are_alike_are_clipped_like_one(begin):
+    one, alone, _ = begin(grad_clip=0.01, optimizer="sgd")
+    both, together, _ = begin(networks=2, grad_clip=0.01, optimizer="sgd")
+    both.load_weights(join_weights([one.weights(averaged=False)] * 2))
+    for updates in (alone, together):
+        updates.take_step(0.5)
+        updates.drain()
+    expected = one.weights(averaged=False)
+    for weights in split_weights(both.weights(averaged=False), 2):
+        for name, weight in weights.items():
+            np.testing.assert_allclose(weight, expected[name], atol=1e-6, err_msg=name)
+    assert both.progress.grad_norm == pytest.approx(one.progress.grad_norm, rel=1e-5)
 
 
 def test_the_average_follows_the_weights(begin):
