@@ -36,6 +36,7 @@ class RunStarted:
     """The head of a run: what is trained, on what, with what.
 
     Attributes:
+        networks: how many networks of these sizes there are.
         yardstick: what else was given the same text, such as an n-gram model.
         yardstick_bits_per_char: what that reaches on the validation part; None where it is not
             known.
@@ -57,10 +58,10 @@ class RunStarted:
     precision: str
     threads: int
     seed: int
-    networks: int = 1
     resumed_at: int = 0
     yardstick: str = "n-gram"
     yardstick_bits_per_char: float | None = None
+    networks: int = 1
 
 
 @dataclass(frozen=True, slots=True)

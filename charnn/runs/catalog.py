@@ -134,7 +134,7 @@ def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSu
 
 def _size(shape: ModelShape) -> str:
     one = f"{shape.num_layers}x{shape.hidden_size} {shape.cell}"
-    return one if shape.networks == 1 else f"{shape.networks} of {one}"
+    return one if shape.networks == 1 else f"{shape.networks}x {one}"
 
 
 def _clean(text: str) -> str:

@@ -3,7 +3,7 @@
 No torch here, and no clock is read (`speed.py` reads one).
 """
 
-import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,14 +23,14 @@ _SMALL_VOCABULARY = 512
 """Up to so many tokens an embedding is small and the output has weights of its own: half the work
 of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
 
-_PASSES, _TOKENS_A_WEIGHT = 2.3, (1.0, 1.5)
+_PASSES, _TOKENS_A_WEIGHT = 2.3, (0.7, 1.5)
 """What a network must have time for: to read the text so often, but no fewer and no more tokens for
 each of the weights that a token uses. One that has not is beaten by one of half its width, or by
 two of those."""
 
-_PASSES_OF_ONE, _MOST_NETWORKS = 2.5, 4
-"""One network reads a text 2.5 times, each of two twice as often, each of three three times as
-often; more of them would make writing slow."""
+_PASSES_OF_MORE = (8, 24, 48)
+"""How often one network would have to read the text for two, three and four to be better: each has
+time for 4, 8 and 12 passes then. More of them would make writing slow."""
 
 
 def shape_for(
@@ -73,11 +73,8 @@ def _enough(shape: ModelShape, tokens: int) -> float:
 
 
 def _networks_for(passes: float) -> int:
-    """How many networks there is time for, where one alone would read the text so often.
-
-    With four times as long there are twice as many, and each reads twice as often.
-    """
-    return max(1, min(_MOST_NETWORKS, int(math.sqrt(passes / _PASSES_OF_ONE))))
+    """How many networks there is time for, where one alone would read the text so often."""
+    return 1 + bisect_right(_PASSES_OF_MORE, passes)
 
 
 def _sizes_for(tokens: int, device: str) -> Iterator[str]:

@@ -114,7 +114,7 @@ def telling(events: Sequence[Event], number: int) -> list[Event]:
 
 def _size(started: RunStarted) -> str:
     one = f"{started.cell} {started.num_layers}x{started.hidden_size}"
-    return one if started.networks == 1 else f"{started.networks} of {one}"
+    return one if started.networks == 1 else f"{started.networks}x {one}"
 
 
 def _facts(started: RunStarted) -> list[Part]:

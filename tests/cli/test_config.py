@@ -215,7 +215,7 @@ def test_the_options_of_another_run(cli: Cli, written: Path) -> None:
     assert "model      1 x 8 lstm" in told
     assert "time       3 steps" in told
     told = dry_run(cli, "--config", written / "config.json", "--hidden", "9", "--minutes", "2")
-    assert "model      1 x 9 lstm" in told
+    assert "networks of 1 x 9 lstm" in told
     assert "time       2 minutes" in told
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from charnn.errors import RunError, RunNotFoundError
+from charnn.model.shapes import ModelShape
 from charnn.runs.catalog import RunSummary, find_run, list_runs
 from charnn.runs.export import export_run
 from charnn.runs.lock import lock_run
@@ -46,6 +47,13 @@ def test_summaries(checkpoints: Path) -> None:
     assert second.age(100.0) == 0.0
     assert (second.age() or 0) >= 0
     assert (third.step, third.saved, third.problem, third.age()) == (None, None, None, None)
+
+
+def test_several_networks_are_told(tmp_path: Path, helpers: Any) -> None:
+    model = ModelShape(5, 3, 4, 2, "lstm", networks=3)
+    helpers.run(tmp_path, "three", model=model)
+    (summary,) = list_runs(tmp_path)
+    assert (summary.size, summary.parameters) == ("3x 2x4 lstm", 1008)
 
 
 def test_a_run_in_training(checkpoints: Path) -> None:

@@ -199,7 +199,20 @@ def layer_step(cell: str, w: dict[str, Any], k: int, x: Any, state: Any) -> Any:
 
 
 def network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
-    """p of each token under the network."""
+    """p of each token under all networks."""
+    count = model.get("networks", 1)
+    if count == 1:
+        return one_network_probs(model, w, tokens)
+    each = []
+    for index in range(count):
+        start = f"networks.{index}."
+        own = {name[len(start) :]: array for name, array in w.items() if name.startswith(start)}
+        each.append(one_network_probs(model, own, tokens))
+    return sum(each) / count
+
+
+def one_network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
+    """p of each token under one network."""
     zero = np.zeros(model["hidden_size"])
     states = [(zero, zero)] * model["num_layers"]
     probs, before = [], 0
@@ -297,6 +310,7 @@ CASES: dict[str, dict[str, Any]] = {
     "gru, tied": {"cell": "gru", "embedding": 8, "tied": True},
     "rnn, bytes": {"cell": "rnn", "layers": 2, "tokenizer": "byte"},
     "network alone": {"cell": "lstm", "no_ngram": True},
+    "three networks": {"cell": "lstm", "networks": 3},
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from charnn.records import EVENT_KINDS, Event, Validation
 from charnn.view.lines import plain, width_of
-from charnn.view.panes import NUMBERS_WIDTH, draw_log, draw_numbers, telling
+from charnn.view.panes import NUMBERS_WIDTH, draw_head, draw_log, draw_numbers, telling
 from charnn.view.state import DashboardState
 
 events = st.lists(st.sampled_from(EVENT_KINDS), max_size=30).map(
@@ -38,6 +38,13 @@ def test_the_final_score_and_the_yardstick_stand_among_the_numbers(training):
     assert [row[0] for row in numbers(replace(state, final=None, yardstick=None), 20)][3:] == [
         "loss", "perplexity", "rate", "gradient", "memory",
     ]  # fmt: skip
+
+
+def test_several_networks_stand_in_the_head(training):
+    state = at_the_end(training)
+    assert " lstm 1x512 " in plain(draw_head(state, 120))
+    several = replace(state, started=replace(state.started, networks=3))
+    assert " 3x lstm 1x512 " in plain(draw_head(several, 120))
 
 
 @pytest.mark.parametrize(

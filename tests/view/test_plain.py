@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from charnn.records import Event, Heartbeat, PlanFixed, Preparing, Sample, StepRecord, Validation
+from charnn.records import (
+    Event,
+    Heartbeat,
+    PlanFixed,
+    Preparing,
+    RunStarted,
+    Sample,
+    StepRecord,
+    Validation,
+)
 from charnn.view.display_text import cell_width
 from charnn.view.plain import PlainView
 
@@ -35,6 +44,16 @@ def test_the_head_of_a_run(training):
     ]
     plan = [line for line in lines_of(training(20)) if "plan" in line]
     assert plan == ["   plan  6,000 steps in 5:00 (12.5 epochs) of 32 x 64 tokens, rate 0.008"]
+
+
+def test_the_head_of_a_run_of_several_networks(training):
+    records = [
+        replace(record, networks=3) if isinstance(record, RunStarted) else record
+        for record in training(20)
+    ]
+    assert lines_of(records)[3] == (
+        "  model  3 networks of 1 x 512 lstm, 2.41M parameters, cpu bf16, 2 threads, seed 1"
+    )
 
 
 def test_a_whole_run_as_golden_lines(training):
