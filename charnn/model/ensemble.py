@@ -58,6 +58,7 @@ class Ensemble(nn.Module):
 
     @dropout.setter
     def dropout(self, dropout: Dropout) -> None:
+        """Let each network drop so much."""
         for network in self.each:
             network.dropout = dropout
 

@@ -31,7 +31,7 @@ def text(tokenizer, story):
 @pytest.fixture
 def make_learner(tokenizer):
     def make_learner(*, adapts=True, seed=1, **changes) -> Learner:
-        options = TrainOptions(hidden=12, batch_size=4, seq_len=16, minutes=1.0)
+        options = TrainOptions(hidden=12, networks=1, batch_size=4, seq_len=16, minutes=1.0)
         recipe = make_recipe(options, 2000, tokenizer.vocab_size, "cpu")
         return Learner(tokenizer, replace(recipe, **changes), CPU, seed, adapts=adapts)
 

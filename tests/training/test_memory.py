@@ -151,7 +151,7 @@ def test_a_network_that_does_not_fit_is_refused_before_there_is_a_run(
     def refuse(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: not enough memory")
 
-    monkeypatch.setattr("charnn.training.beginning.LanguageModel", refuse)
+    monkeypatch.setattr("charnn.training.beginning.make_model", refuse)
     with pytest.raises(TrainingError) as error:
         train()
     assert str(error.value).startswith("there is not enough memory for a network of ")
@@ -163,7 +163,7 @@ def test_another_mistake_in_making_a_network_is_one(make_task, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr("charnn.training.beginning.LanguageModel", refuse)
+    monkeypatch.setattr("charnn.training.beginning.make_model", refuse)
     task = make_task()
     with pytest.raises(RuntimeError, match=r"^something else$"):
         new_state(task.options, task.recipe, task.stream, Device("cpu", "fp32", 1))
@@ -172,7 +172,7 @@ def test_another_mistake_in_making_a_network_is_one(make_task, monkeypatch):
 def test_nothing_holds_on_to_the_network_that_did_not_fit(train, scarce, monkeypatch):
     scarce(lambda rows, step: rows > 3, MemoryError)
     networks, alive = [], []
-    real = beginning_module.LanguageModel
+    real = beginning_module.make_model
 
     def make(*arguments, **named):
         alive.append([network() is not None for network in networks])
@@ -180,7 +180,7 @@ def test_nothing_holds_on_to_the_network_that_did_not_fit(train, scarce, monkeyp
         networks.append(weakref.ref(network))
         return network
 
-    monkeypatch.setattr(beginning_module, "LanguageModel", make)
+    monkeypatch.setattr(beginning_module, "make_model", make)
     train(batch_size=12, steps=2)
     assert alive == [[], [False], [False, False]]
 

@@ -321,7 +321,7 @@ def clocked(monkeypatch) -> Callable[..., int]:
         eval=lambda: None,
         train=lambda mode: None,
         initial_state=lambda rows: ((torch.zeros(rows, 1),),),
-        features=forward,
+        read=lambda tokens, state: forward(tokens, state)[1],
     )
 
     class Model:
