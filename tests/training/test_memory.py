@@ -155,7 +155,9 @@ def test_a_network_that_does_not_fit_is_refused_before_there_is_a_run(
     with pytest.raises(TrainingError) as error:
         train()
     assert str(error.value).startswith("there is not enough memory for a network of ")
-    assert str(error.value).endswith(" numbers: make it smaller with --size, --hidden, --layers or --networks")
+    assert str(error.value).endswith(
+        " numbers: make it smaller with --size, --hidden, --layers or --networks"
+    )
     assert not (checkpoints / "story").exists()
 
 
