@@ -5,7 +5,7 @@ r"""Whether `--size auto` is as good as the best size chosen by hand, on a grid 
     python benchmarks/sizes.py --table sizes.jsonl                   # measures nothing
 
 Each cell is trained with nothing but --minutes, and once more with each of these sizes: tiny,
-small, medium, large and a few of --hidden and --layers (--presets names others). What counts is
+small, medium, large and a few of --hidden, --layers and --networks (--presets names others). What counts is
 what a user gets: the network and its n-gram model together, as trained, on the last 10 %. The rule
 is that no size beats auto by more than 2 %; a difference that its interval (intervals.py) does not
 tell from none is a tie. A size that comes out as the very network that auto took says how far two
@@ -31,6 +31,7 @@ AUTO = "auto"
 PRESETS = (
     *("--size tiny", "--size small", "--size medium", "--size large"),
     *("--hidden 384", "--hidden 768", "--layers 2 --hidden 384", "--layers 2 --hidden 512"),
+    *("--size small --networks 1", "--size medium --networks 1"),
 )
 RULE = 0.02
 """By how much a size may beat auto."""
@@ -113,10 +114,10 @@ def networks_table(rows: list[Row]) -> str:
     return markdown(["text", "min", *networks], lines)
 
 
-def _width(network: str) -> tuple[str, int, int]:
-    """Cell, layers and units of "1 x 512 lstm"."""
-    layers, _, units, cell = network.split()
-    return cell, int(layers), int(units)
+def _width(network: str) -> tuple[str, int, int, int]:
+    """Cell, networks, layers and units of "1 x 512 lstm" or "2 networks of 1 x 512 lstm"."""
+    *several, layers, _, units, cell = network.split()
+    return cell, int(several[0]) if several else 1, int(layers), int(units)
 
 
 def grid_table(rows: list[Row]) -> str:
