@@ -115,7 +115,8 @@ def _measured(options: argparse.Namespace, device: Device) -> Iterator[Row]:
 def speed(path: Path, sizes: dict[str, Any], device: Device, options: argparse.Namespace) -> Row:
     """Characters a second of steps, of the bare loop, and of a whole training."""
     _forget_peak(device)
-    given = TrainOptions(device=device.kind, minutes=options.minutes, **sizes)
+    sizes = sizes | {"minutes": options.minutes, "networks": 1}
+    given = TrainOptions(device=device.kind, **sizes)
     ours = OurSteps(path, given, device)
     bare = BareSteps(ours, device)
     contestants = [timer(one.take, device.kind, options.turn) for one in (ours, bare)]
@@ -124,7 +125,7 @@ def speed(path: Path, sizes: dict[str, Any], device: Device, options: argparse.N
     characters, recipe = ours.tokens * ours.characters_per_token, ours.recipe
     del ours, bare, contestants  # what they hold is no part of the training's peak
     _forget_peak(device)
-    watch, peak = _train(path, device, sizes | {"minutes": options.minutes})
+    watch, peak = _train(path, device, sizes)
     return {
         "window": f"{recipe.batch_size} x {recipe.seq_len}",
         "steps": characters / own,

@@ -5,11 +5,11 @@ r"""Whether `--size auto` is as good as the best size chosen by hand, on a grid 
     python benchmarks/sizes.py --table sizes.jsonl                   # measures nothing
 
 Each cell is trained with nothing but --minutes, and once more with each of these sizes: tiny,
-small, medium, large and a few of --hidden, --layers and --networks (--presets names others). What counts is
-what a user gets: the network and its n-gram model together, as trained, on the last 10 %. The rule
-is that no size beats auto by more than 2 %; a difference that its interval (intervals.py) does not
-tell from none is a tie. A size that comes out as the very network that auto took says how far two
-trainings of one network lie apart.
+small, medium, large and a few of --hidden, --layers and --networks (--presets names others). What
+counts is what a user gets: the network and its n-gram model together, as trained, on the last 10 %.
+The rule is that no size beats auto by more than 2 %; a difference that its interval (intervals.py)
+does not tell from none is a tie. A size that comes out as the very network that auto took says how
+far two trainings of one network lie apart.
 
 Trainings that are in the file are not done again, so that the grid can be made in many sittings.
 """

@@ -71,7 +71,7 @@ def measure(
 ) -> tuple[list[str], Counter[str]]:
     """A line of the first table, and milliseconds of each part of the step."""
     sizes = {name: getattr(options, name) for name in ("size", "hidden", "layers", "minutes")}
-    ours = OurSteps(path, TrainOptions(batch_size=batch, **sizes), device)
+    ours = OurSteps(path, TrainOptions(batch_size=batch, networks=1, **sizes), device)
     bare = BareSteps(ours, device)
     dtype = torch.bfloat16 if device.precision == "bf16" else torch.float32
     contestants = (

@@ -189,7 +189,7 @@ def _story(model: str, checkpoints: Path) -> Iterator[str]:
     yield f"  created     {config.created} by charnn {config.charnn}"
     yield f"  text        {summary.corpus or '?'}, {length} characters"
     yield f"  tokenizer   {config.tokenizer['kind']}, {shape.vocab_size:,} tokens"
-    yield (f"  model       {shape}, {parameter_count(shape):,} parameters")
+    yield f"  model       {shape}, {parameter_count(shape):,} parameters"
     if summary.holder is not None:
         yield f"  in training by {summary.holder}"
     yield from _results(run, summary)

@@ -85,7 +85,8 @@ def make_writer(
     Raises:
         OptionError: see `choose_precision`.
     """
-    chosen = choose_precision(precision, weights)
+    one_of_them = sum(array.nbytes for array in weights.values()) // shape.networks
+    chosen = choose_precision(precision, one_of_them)
     expert: Expert
     expert = network = make_stepper(shape, weights, own=True, bf16=chosen == "bf16")
     if counts is not None:

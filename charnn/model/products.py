@@ -6,7 +6,7 @@ like multiply two of them at once. NumPy has no such type: the optional library 
 products, 2 MB of memory and a millisecond of import.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -44,13 +44,13 @@ def check_precision(precision: str) -> None:
         raise OptionError("precision bf16 needs numkong: pip install 'charnn[fast]', or take fp32")
 
 
-def choose_precision(precision: str, weights: Mapping[str, npt.NDArray[Any]]) -> str:
+def choose_precision(precision: str, weight_bytes: int) -> str:
     """The precision to write in.
 
     Args:
         precision: one of `PRECISIONS`; "auto" is bfloat16 where numkong is installed, the processor
             is of the kind that has been measured, and both copies of the weights are small.
-        weights: of the network.
+        weight_bytes: of a network as it is saved.
 
     Returns:
         "fp32" or "bf16"; always the same on one machine.
@@ -61,7 +61,7 @@ def choose_precision(precision: str, weights: Mapping[str, npt.NDArray[Any]]) ->
     check_precision(precision)
     if precision != "auto":
         return precision
-    if numkong is None or sum(array.nbytes for array in weights.values()) > LARGEST_COPY:
+    if numkong is None or weight_bytes > LARGEST_COPY:
         return "fp32"
     known = numkong.get_capabilities()
     return "bf16" if known.get(_FAST) and not known.get(_UNTRIED) else "fp32"

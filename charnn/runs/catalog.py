@@ -38,7 +38,7 @@ class RunSummary:
         problem: what is wrong with it, in a sentence.
         corpus: the name of its text.
         tokenizer: the kind of its tokenizer.
-        size: layers x units and cell, such as "2x512 lstm".
+        size: layers x units and cell, such as "2x512 lstm" or "3x 2x512 lstm".
         parameters: trained numbers of its network.
         step: of its newest checkpoint; None before the first.
         bits_per_char: of its best checkpoint, as it was scored when it was chosen.

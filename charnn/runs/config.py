@@ -51,7 +51,10 @@ class RunConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object that `from_json` reads."""
-        return asdict(self) | {"experts": list(self.experts)}
+        model = asdict(self.model)
+        if self.model.networks == 1:
+            del model["networks"]  # which versions without it can read
+        return asdict(self) | {"experts": list(self.experts), "model": model}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str) -> "RunConfig":
@@ -115,8 +118,8 @@ def _model(data: Mapping[str, Any], where: str) -> ModelShape:
         if name in data or item.default is MISSING
     }
     sizes = [value for value in values.values() if type(value) is int]
-    most_layers = max(values["num_layers"], values.get("networks", 1))
-    if most_layers > MAX_LAYERS or max(sizes) > MAX_SIZE:
+    layers = values["num_layers"] * values.get("networks", 1)
+    if layers > MAX_LAYERS or max(sizes) > MAX_SIZE:
         raise RunDamagedError(f"{where}: the network is larger than any charnn makes")
     try:
         shape = ModelShape(**values)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.model.ensemble import Model
+from charnn.model.ensemble import Model, apart, joined, log_mean
 from charnn.model.recurrence import State
 from charnn.training.device import Device
 
@@ -142,12 +142,17 @@ def _score(
     device: Device,
 ) -> tuple[Nats, State]:
     """Nats of targets (seq_len, rows) that follow the tokens `before` (rows,); and the state."""
-    inputs = np.concatenate((before[None], targets[:-1]))
-    with device.autocast():
-        logits, state = model(torch.from_numpy(inputs).to(device.torch_device), state)
-    expected = torch.from_numpy(targets).to(device.torch_device)
-    losses = F.cross_entropy(logits.float().flatten(0, 1), expected.flatten(), reduction="none")
-    return losses.view(targets.shape).cpu().double().numpy(), state
+    inputs = torch.from_numpy(np.concatenate((before[None], targets[:-1]))).to(device.torch_device)
+    expected = torch.from_numpy(targets).to(device.torch_device).flatten()
+    held, after = [], []
+    for network, start in apart(model, state):  # the logits of one at a time
+        with device.autocast():
+            logits, end = network(inputs, start)
+        losses = F.cross_entropy(logits.float().flatten(0, 1), expected, reduction="none")
+        held.append(-losses)
+        after.append(end)
+    nats = -log_mean(held)
+    return nats.view(targets.shape).cpu().double().numpy(), joined(after)
 
 
 def _past_state(

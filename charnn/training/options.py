@@ -24,7 +24,7 @@ _COUNTS = (
 MOST_ROWS = MOST_WINDOW = 1 << 20
 MOST_STEPS = 1 << 53
 MOST_TEMPS = 64
-MOST_NETWORKS = 256
+MOST_NETWORKS = 64
 MOST_CHARACTERS = 100_000
 """Of a sample and of its prompt: both stand in a line of samples.jsonl."""
 _MOST = {

@@ -40,7 +40,7 @@ class Recipe:
         schedule: "cosine" (warm-up, then down to zero) or "constant".
         warmup: share of the steps in which the rate rises.
         weight_decay: decoupled, on matrices only.
-        grad_clip: largest global norm of the gradient.
+        grad_clip: largest global norm of the gradient, of several networks at root mean square.
         ema: the longest horizon of the weights' moving average, as its decay; 0 is off.
         networks: how many of that shape predict together.
         composed: whether syllables are the sum of their own vector and those of their jamo.

@@ -43,7 +43,7 @@ class Recommendation:
 
     Attributes:
         tokenizer: its kind.
-        size: layers, units and cell, as in "1 x 512 lstm".
+        size: layers, units and cell, as in "1 x 512 lstm" or "2 networks of 1 x 512 lstm".
         parameters: of that network.
         size_on_gpu: what it would be with a GPU.
         minutes: how long to train on a CPU.
@@ -77,11 +77,13 @@ def recommend(
     split = split_text(inspection.counts.characters)
     tokens = max(1, round(split.train * fit.tokens_per_char))
     options = TrainOptions(tokenizer=fit.kind, networks=1)
-    minutes, pace = _minutes(
+    one_pass = _one_pass(
         make_recipe(options, tokens, fit.vocab_size, "cpu"), tokens, fit.vocab_size
     )
+    minutes = next((minutes for minutes in MINUTES if minutes >= PASSES * one_pass), MINUTES[-1])
     options = TrainOptions(tokenizer=fit.kind, minutes=minutes)
     recipe, gpu = (make_recipe(options, tokens, fit.vocab_size, kind) for kind in ("cpu", "cuda"))
+    pace = _pace(minutes / _one_pass(recipe, tokens, fit.vocab_size), recipe.networks)
     expected, basis = _expected(inspection)
     shape = recipe.shape(fit.vocab_size)
     return Recommendation(
@@ -119,15 +121,18 @@ def _tokenizer(inspection: Inspection, fits: Mapping[str, Fit]) -> tuple[Fit, st
     )
 
 
-def _minutes(recipe: Recipe, tokens: int, vocab_size: int) -> tuple[int, str]:
-    """How long to train on a CPU, and why."""
+def _one_pass(recipe: Recipe, tokens: int, vocab_size: int) -> float:
+    """Minutes in which a CPU reads the text once."""
     steps = tokens / (recipe.batch_size * recipe.seq_len)
-    one_pass = steps * nominal_seconds_per_step(recipe, vocab_size, "cpu") / 60
-    minutes = next((fit for fit in MINUTES if fit >= PASSES * one_pass), MINUTES[-1])
-    passes = minutes / one_pass
+    return steps * nominal_seconds_per_step(recipe, vocab_size, "cpu") / 60
+
+
+def _pace(passes: float, networks: int) -> str:
+    """Why it is to be trained so long."""
     told = f"{min(passes, 1000):,.0f}" if passes >= 2 else f"{passes:.2g}"
     told = f"over {told}" if passes > 1000 else f"about {told}"
-    return minutes, (f"{told} passes over the text on two cores; a novel gained little from more")
+    by = f" by each of {networks} networks" if networks > 1 else ""
+    return f"{told} passes over the text{by} on two cores; a novel gained little from more"
 
 
 def _expected(inspection: Inspection) -> tuple[tuple[float, float] | None, str]:

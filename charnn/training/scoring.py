@@ -228,6 +228,7 @@ def load_model(run: Run, checkpoint: Checkpoint) -> Model:
         RunDamagedError: the weights are of another network, or not finite.
     """
     shape = run.config().model
+    weights = checkpoint.weights(shape)  # checked before anything as large is made
     model = make_model(shape)
-    take_weights(model, checkpoint.weights(shape))
+    take_weights(model, weights)
     return model

@@ -58,12 +58,11 @@ def shape_for(
     for size in sizes:
         shape = _shape_of(size, options, vocab_size)
         read = tokens_read(options, shape, tokens, step_tokens, flops)
-        if not options.timed or read >= _enough(shape, tokens):
+        if not options.timed or read >= _enough(shape.single, tokens):
             break
-    networks = options.networks
-    if networks is None and options.timed:
-        networks = _networks_for(read / max(1, tokens))
-    return replace(shape, networks=networks or 1)
+    if options.networks is None and options.timed:
+        return replace(shape, networks=_networks_for(read / max(1, tokens)))
+    return shape
 
 
 def _enough(shape: ModelShape, tokens: int) -> float:
@@ -91,7 +90,8 @@ def _shape_of(size: str, options: TrainOptions, vocab_size: int) -> ModelShape:
     layers, hidden = options.layers or layers, options.hidden or hidden
     tied = vocab_size > _SMALL_VOCABULARY
     embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
-    return ModelShape(vocab_size, embedding, hidden, layers, options.cell or "lstm", tied)
+    cell, networks = options.cell or "lstm", options.networks or 1
+    return ModelShape(vocab_size, embedding, hidden, layers, cell, tied, networks)
 
 
 def tokens_read(

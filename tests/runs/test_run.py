@@ -149,6 +149,11 @@ MODELS: list[tuple[dict[str, Any], type[RunError], str]] = [
     ({"networks": 0}, RunDamagedError, "networks must be >= 1, got 0"),
     ({"networks": "2"}, RunDamagedError, "networks must be a whole number, got '2'"),
     ({"networks": 1 << 40}, RunDamagedError, "the network is larger than any charnn makes"),
+    (
+        {"networks": 129, "num_layers": 2},
+        RunDamagedError,
+        "the network is larger than any charnn makes",
+    ),
     ({"cell": "qrnn"}, RunDamagedError, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
     ({"tied": 1}, RunDamagedError, "tied must be true or false, got 1"),
     ({"num_layers": 1 << 60}, RunDamagedError, "the network is larger than any charnn makes"),

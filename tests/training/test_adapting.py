@@ -13,9 +13,10 @@ from charnn.training.texts import Text
 MANNER = "숲 속의 늙은 곰은 꿀을 먹었다.\n"
 
 
-@pytest.fixture
-def run(train):
-    path = train(val_fraction=0.1, steps=60, no_ngram=False, ngram_weight=0.3).model.path
+@pytest.fixture(params=[1, 2], ids=["one network", "two networks"])
+def run(train, request):
+    options = {"val_fraction": 0.1, "no_ngram": False, "ngram_weight": 0.3}
+    path = train(steps=60, networks=request.param, **options).model.path
     return Run(path)
 
 

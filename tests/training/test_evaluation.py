@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.corpus.tokenizers import ByteTokenizer
+from charnn.model.ensemble import Ensemble
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.shapes import ModelShape
 from charnn.model.stepper import Stepper
 from charnn.training import evaluation
 from charnn.training.device import Device
-from charnn.training.evaluation import QUICK, WHOLE, Reading, evaluate, rows_of
+from charnn.training.evaluation import QUICK, WHOLE, Reading, evaluate, rows_of, token_nats
 
 CPU = Device("cpu", "fp32", 1)
 TOKENIZER = ByteTokenizer()
@@ -95,6 +96,20 @@ def test_a_single_pass_is_reading_token_by_token(model, count):
 def test_rows_with_their_past_are_reading_token_by_token(model, count, reading):
     tokens = some_tokens(count)
     assert nats_of(model, tokens, reading) == pytest.approx(twin(model, tokens, reading), rel=1e-5)
+
+
+def test_several_networks_cost_what_the_mean_of_their_probabilities_does():
+    shape = ModelShape(TOKENIZER.vocab_size, 6, 8, 2, "lstm", networks=3)
+    together = Ensemble(shape, None, torch.Generator().manual_seed(1))
+    tokens, reading = some_tokens(203), Reading(rows=4, past=10, least_row=1)
+    each = [
+        token_nats(network, tokens, TOKENIZER.boundary, CPU, reading)
+        for network in together.networks
+    ]
+    expected = -np.log(np.mean(np.exp(np.negative(each)), axis=0))
+    found = token_nats(together, tokens, TOKENIZER.boundary, CPU, reading)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert not np.allclose(found, each[0], rtol=1e-3)
 
 
 def test_the_past_brings_rows_close_to_a_single_pass():

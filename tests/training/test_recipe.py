@@ -61,7 +61,7 @@ REFUSED = [
     ({"hidden": 0}, "hidden must be >= 1, got 0"),
     ({"embedding": -3}, "embedding must be >= 1, got -3"),
     ({"networks": 0}, "networks must be >= 1, got 0"),
-    ({"networks": 257}, "networks must be <= 256, got 257"),
+    ({"networks": 65}, "networks must be <= 64, got 65"),
     ({"steps": 0}, "steps must be >= 1, got 0"),
     ({"batch_size": 0}, "batch-size must be >= 1, got 0"),
     ({"seq_len": 0}, "seq-len must be >= 1, got 0"),
@@ -423,6 +423,12 @@ def test_a_text_that_there_is_time_to_read_often_gets_several_networks(budget, f
     recipe = make_recipe(TrainOptions(**budget), 300_000, 1500, "cpu", flops)
     assert recipe.networks == networks
     assert recipe.shape(1500).networks == networks
+
+
+@pytest.mark.parametrize(("networks", "units"), [(None, 512), (1, 512), (4, 256), (30, 128)])
+def test_a_number_of_networks_that_is_asked_for_is_shared_among_in_time(networks, units):
+    recipe = recipe_for(TrainOptions(minutes=5, networks=networks))
+    assert recipe.hidden_size == units
 
 
 def test_networks_share_the_time_and_each_is_dropped_from_by_what_it_reads():

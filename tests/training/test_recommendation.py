@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from charnn.corpus.split import split_text
 from charnn.corpus.tokenizers.comparison import Fit, compare_tokenizers
 from charnn.text.inspect import Inspection, inspect_texts
 from charnn.text.yardsticks import PPMD, XZ, Yardstick
 from charnn.training.options import TrainOptions
+from charnn.training.recipe import make_recipe, nominal_seconds_per_step
 from charnn.training.recommendation import MINUTES, RATIOS, Recommendation, recommend
 
 
@@ -33,6 +35,18 @@ def test_the_novella(advice: Recommendation) -> None:
     assert advice.command == f"charnn train corpora/meongnae.txt --minutes {advice.minutes}"
     assert len(advice.reasons) == 3
     TrainOptions(tokenizer=advice.tokenizer, minutes=advice.minutes)
+    assert advice.size == "4 networks of 1 x 256 lstm"
+    assert " passes over the text by each of 4 networks on two cores;" in advice.reasons[1]
+
+
+def test_what_is_told_is_the_recipe_for_the_minutes(inspection, fits, advice) -> None:
+    fit = next(fit for fit in fits if fit.kind == "char")
+    tokens = round(split_text(inspection.counts.characters).train * fit.tokens_per_char)
+    recipe = make_recipe(TrainOptions(minutes=advice.minutes), tokens, fit.vocab_size, "cpu")
+    assert advice.size == str(recipe.shape(fit.vocab_size))
+    seconds = nominal_seconds_per_step(recipe, fit.vocab_size, "cpu")
+    passes = 60 * advice.minutes / seconds * recipe.batch_size * recipe.seq_len / tokens
+    assert advice.reasons[1].startswith(f"about {passes:,.0f} passes")
 
 
 def with_yardsticks(inspection: Inspection, *found: Yardstick) -> Inspection:

@@ -352,6 +352,7 @@ def test_a_strangers_run_reads_no_stream_outside_the_folder(
         {"cell": "gru", "layers": 2, "embedding": 5, "hidden": 9},
         {"tokenizer": "jamo"},
         {"size": "classic", "hidden": 10},
+        {"networks": 2},
     ],
     ids=str,
 )
@@ -362,7 +363,8 @@ def test_a_run_begins_with_the_weights_sizes_and_tokenizer_of_another(
     other = tmp_path / "other.txt"
     other.write_text("물은 흐르고 배는 떠나네. 새로운 글자 뷁! " * 30, encoding="utf-8")
     control = stop_at(0)
-    given = {"hidden": None, "init_from": "old", "control": control, "on_record": control}
+    given = {"hidden": None, "networks": None, "init_from": "old"}
+    given |= {"control": control, "on_record": control}
     train(other, run="new", learning_rate=1e-12, weight_decay=0.0, **given)
     old, new = Run(checkpoints / "old"), Run(checkpoints / "new")
     assert new.config().model == old.config().model
