@@ -97,7 +97,7 @@ def test_a_single_row_that_does_not_fit_is_refused(train, checkpoints, scarce):
         train(batch_size=4)
     assert str(error.value) == (
         "there is not enough memory for 1 rows of 8 tokens: make the network or the text's windows "
-        "smaller with --hidden or --seq-len"
+        "smaller with --hidden, --networks or --seq-len"
     )
 
 

@@ -322,16 +322,10 @@ def clocked(monkeypatch) -> Callable[..., int]:
         train=lambda mode: None,
         initial_state=lambda rows: ((torch.zeros(rows, 1),),),
         read=lambda tokens, state: forward(tokens, state)[1],
+        shape=SimpleNamespace(num_layers=1),
+        each=[forward],
     )
-
-    class Model:
-        def __getattr__(self, name):
-            return getattr(model, name)
-
-        def __call__(self, tokens, state):
-            return forward(tokens, state)
-
-    return Model(), now
+    return model, now
 
 
 @pytest.mark.parametrize("count", [1, 100, 3000, 40_000, 80_000, 200_000, 700_001])

@@ -113,7 +113,8 @@ def test_a_training_that_cannot_be_read_is_refused(begin, training, why):
 
 def test_a_run_of_before_there_were_several_networks_can_be_trained_on(begin):
     config = begin().config().to_json()
-    del config["model"]["networks"]
+    assert "networks" not in config["model"]  # one network is written as it was then
+    assert begin("three", networks=3).config().to_json()["model"]["networks"] == 3
     for fields_ in (config["training"]["options"], config["training"]["recipe"]):
         del fields_["networks"]
     read = RunConfig.from_json(config, "here")
