@@ -66,8 +66,13 @@ class ModelShape:
         >>> str(ModelShape(5, 3, 3, 1, "gru", networks=2))
         '2 networks of 1 x 3 gru'
         """
-        one = f"{self.num_layers} x {self.hidden_size} {self.cell}"
-        return one if self.networks == 1 else f"{self.networks} networks of {one}"
+        return size_in_words(self.num_layers, self.hidden_size, self.cell, self.networks)
+
+
+def size_in_words(num_layers: int, hidden_size: int, cell: str, networks: int) -> str:
+    """A network, or several of one shape, for people; the arguments are those of `ModelShape`."""
+    one = f"{num_layers} x {hidden_size} {cell}"
+    return one if networks == 1 else f"{networks} networks of {one}"
 
 
 def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from charnn.model.shapes import size_in_words
 from charnn.records import (
     Event,
     Finished,
@@ -228,16 +229,11 @@ def _head_lines(record: RunStarted) -> list[tuple[str, str]]:
         ),
         (
             "model",
-            f"{_size(record)},"
+            f"{size_in_words(record.num_layers, record.hidden_size, record.cell, record.networks)},"
             f" {figures.compact(record.parameters)} parameters, {record.device} {record.precision},"
             f" {_number(record.threads, 'thread')}, seed {record.seed}",
         ),
     ]
-
-
-def _size(record: RunStarted) -> str:
-    one = f"{record.num_layers} x {record.hidden_size} {record.cell}"
-    return one if record.networks == 1 else f"{record.networks} networks of {one}"
 
 
 def _preparing_text(record: Preparing) -> str:
