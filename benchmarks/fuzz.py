@@ -27,7 +27,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from charnn.corpus.batches import Batches, evaluation_windows
+from charnn.corpus.batches import Batches
 from charnn.corpus.tokenizers import (
     TOKENIZERS,
     Tokenizer,
@@ -298,8 +298,6 @@ def saved_tokenizer(kind: str, learned: str, name: str, place: int, change: byte
 def batches(tokens: list[int], rows: int, window: int, step: int) -> None:
     """Every window follows from its number; every token is read once an epoch."""
     array = np.array(tokens, dtype=np.uint16)
-    read = [targets for _, targets in evaluation_windows(array, window)]
-    check(np.array_equal(np.concatenate([[[0]], *read])[1:, 0], array), "a token is left out")
     try:
         made = Batches(array, rows, window)
     except TextError as error:

@@ -33,7 +33,6 @@ _WITH_RESUME = {
     "sample_length",
     "temps",
     "prompt",
-    "config",
     *_BUDGETS,
 }
 
@@ -72,7 +71,9 @@ _WITH_RESUME = {
 @click.option("--layers", type=int, metavar="N", help="Recurrent layers.")
 @click.option("--hidden", type=int, metavar="N", help="Units of each layer.")
 @click.option("--embedding", type=int, metavar="N", help="Numbers per token.")
-@click.option("--networks", type=int, metavar="N", help="Networks that predict together.")
+@click.option(
+    "--networks", type=int, metavar="N", help="How many, averaged. Default: by the minutes."
+)
 @click.option(
     "--no-ngram",
     is_flag=True,
@@ -91,7 +92,7 @@ _WITH_RESUME = {
 @click.option("--seq-len", type=int, metavar="N", help="Tokens a window of truncated BPTT.")
 @click.option("--learning-rate", type=float, metavar="F", help="The peak of the schedule.")
 @click.option("--optimizer", metavar="adamw|adagrad|sgd", help="Default: adamw.")
-@click.option("--weight-decay", type=float, metavar="F", help="Decoupled, on matrices.")
+@click.option("--weight-decay", type=float, metavar="F", help="Of matrices, towards zero.")
 @click.option("--grad-clip", type=float, metavar="F", help="Largest norm of the gradient.")
 @click.option("--save-every", metavar="30s|500steps", help="A checkpoint. Default: 30s.")
 @click.option("--sample-every", metavar="20s|500steps", help="Samples. Default: 20s.")

@@ -5,7 +5,6 @@ window a step trains on follows from its number alone, so a position needs no st
 What is carried between windows is the trainer's business.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -93,24 +92,3 @@ class Batches:
         before[0] = self.boundary
         before[1:] = rows[:-1, -1]
         return before
-
-
-def evaluation_windows(
-    tokens: Tokens, seq_len: int, boundary: int = 0
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """One stream read from a boundary to its end: pairs of inputs and targets, no token left out.
-
-    Args:
-        tokens: (n,).
-        seq_len: tokens a window; the last may be shorter.
-        boundary: the token that stands before the first.
-
-    Yields:
-        inputs and targets, int64, (at most seq_len, 1) each.
-    """
-    before = boundary
-    for start in range(0, len(tokens), seq_len):
-        targets = tokens[start : start + seq_len].astype(np.int64)[:, None]
-        inputs = np.concatenate((np.full((1, 1), before), targets[:-1]))
-        before = int(targets[-1, 0])
-        yield inputs, targets

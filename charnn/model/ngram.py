@@ -184,6 +184,8 @@ class Ngram:
 
 
 _NAMES = ("tokens", "starts", "counts")
+_KINDS = (np.uint8, np.uint16, np.uint32)
+"""Types that they are kept in; MOST_TOKENS need no wider one."""
 
 
 def count_ngrams(tokens: Tokens, vocab_size: int, order: int = ORDER) -> Ngram:
@@ -231,7 +233,7 @@ def _different_before(entries: Tokens, first: Integers, size: int) -> NDArray[np
 def _is_sound(level: Level, contexts: int, vocab_size: int) -> bool:
     """Whether a level is sorted, complete, and names nothing that is not there."""
     tokens, starts, counts = level.tokens, level.starts, level.counts
-    if any(array.ndim != 1 or array.dtype.kind != "u" for array in (tokens, starts, counts)):
+    if any(array.ndim != 1 or array.dtype not in _KINDS for array in (tokens, starts, counts)):
         return False
     if len(starts) != contexts + 1 or len(tokens) != len(counts):
         return False
@@ -247,7 +249,5 @@ def _is_sound(level: Level, contexts: int, vocab_size: int) -> bool:
 def _smallest(values: Integers) -> Integers:
     """The same whole numbers in the smallest unsigned type."""
     most = int(values.max(initial=0))
-    kind = next(
-        kind for kind in (np.uint8, np.uint16, np.uint32, np.uint64) if most <= np.iinfo(kind).max
-    )
+    kind = next(kind for kind in _KINDS if most <= np.iinfo(kind).max)
     return values.astype(kind)

@@ -66,7 +66,7 @@ def _drop_weights(weight: Tensor, share: float) -> Tensor:
 
     Eight random bytes come from one draw: a draw for each weight would take a tenth of the step.
     """
-    count, dropped = weight.numel(), max(1, round(256 * share))
+    count, dropped = weight.numel(), min(255, max(1, round(256 * share)))
     draws = torch.empty(-(-count // 8), dtype=torch.int64, device=weight.device)
     draws.random_(-(2**63), None)
     kept = draws.view(torch.uint8)[:count].view_as(weight) >= dropped

@@ -15,6 +15,7 @@ from charnn.runs.documents import take
 MAX_CONFIG_BYTES = 1 << 20
 MAX_SIZE = 1 << 22
 MAX_LAYERS = 256
+"""Of all networks together."""
 MAX_PARAMETERS = 1 << 31
 MAX_TEXT = 256
 _NETWORK = "network"
@@ -117,17 +118,28 @@ def _model(data: Mapping[str, Any], where: str) -> ModelShape:
         for name, item in known.items()
         if name in data or item.default is MISSING
     }
-    sizes = [value for value in values.values() if type(value) is int]
-    layers = values["num_layers"] * values.get("networks", 1)
-    if layers > MAX_LAYERS or max(sizes) > MAX_SIZE:
-        raise RunDamagedError(f"{where}: the network is larger than any charnn makes")
     try:
         shape = ModelShape(**values)
+        check_size(shape)
     except OptionError as error:
         raise RunDamagedError(f"{where}: {error}") from None
-    if (count := parameter_count(shape)) > MAX_PARAMETERS:
-        raise RunDamagedError(f"{where}: a network of {count:,} numbers is not read")
     return shape
+
+
+def check_size(shape: ModelShape) -> None:
+    """Refuse a network that is larger than any that a run may have.
+
+    Raises:
+        OptionError: it has too many layers, units, tokens or numbers.
+    """
+    if (layers := shape.num_layers * shape.networks) > MAX_LAYERS:
+        raise OptionError(f"all networks together may have {MAX_LAYERS} layers, got {layers:,}")
+    sizes = {"units": shape.hidden_size, "numbers of an embedding": shape.embedding_size}
+    for name, size in (sizes | {"tokens": shape.vocab_size}).items():
+        if size > MAX_SIZE:
+            raise OptionError(f"a network may have {MAX_SIZE:,} {name}, got {size:,}")
+    if (count := parameter_count(shape)) > MAX_PARAMETERS:
+        raise OptionError(f"a run may have {MAX_PARAMETERS:,} numbers to learn, got {count:,}")
 
 
 def _kind(annotation: Any) -> type[Any]:

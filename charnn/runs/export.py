@@ -100,9 +100,10 @@ def export_run(run: Run, file: Path, *, with_ngram: bool = True) -> tuple[int, s
 
 def _chosen(run: Run) -> Checkpoint:
     """The checkpoint that writes, without the trainer's state."""
-    slot = run.writing_slot()
-    manifest = open_manifest(run.path, slot)
-    names = [name for name in manifest.files if not name.startswith(_TRAINER)]
+    slot, names = run.writing_slot(), None  # best/ has nothing of the trainer's
+    if slot == "last":
+        files = open_manifest(run.path, slot).files
+        names = [name for name in files if not name.startswith(_TRAINER)]
     return open_checkpoint(run.path, slot, names)
 
 

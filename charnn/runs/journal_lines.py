@@ -32,7 +32,6 @@ _HINTS: dict[type[Any], dict[str, Any]] = {
     for kind in get_args(Record)
 }
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
-_MAX_INT = 1 << 63
 
 
 class Line(NamedTuple):
@@ -93,9 +92,7 @@ def _typed(value: Any, hint: Any) -> Any:
         return None if value is None else _typed(value, kind)
     if hint is float and (value in _NOT_FINITE or type(value) in (int, float)):
         return float(value)
-    if hint is int and type(value) is int and abs(value) < _MAX_INT:
-        return value
-    if hint in (str, bool) and type(value) is hint:
+    if hint in (int, str, bool) and type(value) is hint:
         return value
     if isinstance(value, tuple):  # of a sample; from_json has made it what it must be
         return value

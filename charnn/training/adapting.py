@@ -16,7 +16,13 @@ from charnn.runs.run import Run
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
 from charnn.training.scores import adaptive_nats
-from charnn.training.scoring import adapting_checkpoint, load_model, read_tokens, whole
+from charnn.training.scoring import (
+    adapting_checkpoint,
+    load_model,
+    read_tokens,
+    reporter,
+    whole,
+)
 from charnn.training.texts import Text
 
 
@@ -58,18 +64,12 @@ def adapted_writer(
         TextError: the text cannot be read, or is empty, or the network went astray over it.
     """
     tokenizer = run.tokenizer()
-    tokens = read_tokens(text, tokenizer)
     checkpoint = adapting_checkpoint(run)
+    tokens = read_tokens(text, tokenizer)
     roots = checkpoint.gradient_roots(run.config().model)
     device = choose_device("auto", "fp32")
     model = load_model(run, checkpoint).to(device.torch_device)
-
-    def report(done: int) -> bool:
-        if on_progress:
-            on_progress(Preparing("adapting", done, len(tokens), "tokens"))
-        return True
-
-    boundary = tokenizer.boundary
+    boundary, report = tokenizer.boundary, reporter("adapting", len(tokens), on_progress)
     nats = whole(
         dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), "the text"
     )

@@ -6,9 +6,13 @@ from typing import Any
 
 from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
+from charnn.generation.copies import BITS_PER_CHARACTER
+from charnn.generation.copy_file import INDEXED_AT_ONCE
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.runs.catalog import find_run
+from charnn.training.beginning import count_text
 from charnn.training.device import choose_device
+from charnn.training.needs import checkpoint_bytes, network_bytes
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 from charnn.training.plan import planned_steps
 from charnn.training.recipe import Recipe, nominal_seconds_per_step
@@ -19,8 +23,6 @@ from charnn.training.texts import Text, prepare_text
 _BASE_MEMORY = 450 << 20
 """Of a process that has imported torch and trained a small network, measured."""
 _OTHER_DROPOUTS = ("token", "input", "layer", "state", "weight")
-_BYTES_PER_WEIGHT = 5 * 4
-"""Weight, gradient, two moments of AdamW and the moving average, in float32."""
 
 
 def advise(
@@ -84,7 +86,7 @@ def advise(
     for line in rest:
         yield f"           {line}"
     yield f"memory     about {_memory(recipe, shape) / 2**20:,.0f} MB"
-    yield f"disk       about {_disk(shape, stream) / 2**20:,.1f} MB"
+    yield f"disk       about {_disk(recipe, shape, stream) / 2**20:,.1f} MB"
 
 
 def _rest_of(recipe: Recipe) -> Iterator[str]:
@@ -129,14 +131,17 @@ def _time(
 
 
 def _memory(recipe: Recipe, shape: ModelShape) -> float:
-    """Bytes at the peak: process, weights five times, and what one window needs."""
+    """Bytes at the peak: process, network, and what one window needs."""
     cells = recipe.batch_size * recipe.seq_len
     hidden = 12 * shape.num_layers * shape.hidden_size
     activations = 4 * cells * (3 * shape.vocab_size + hidden)
-    return _BASE_MEMORY + _BYTES_PER_WEIGHT * parameter_count(shape) + activations
+    return _BASE_MEMORY + network_bytes(recipe, shape) + activations
 
 
-def _disk(shape: ModelShape, stream: TokenStream) -> float:
-    """Bytes: last/ and its predecessor, best/ and its predecessor, and the tokens."""
-    checkpoints = 2 * 4 * 4 * parameter_count(shape) + 2 * 4 * parameter_count(shape)
-    return checkpoints + stream.tokens.nbytes
+def _disk(recipe: Recipe, shape: ModelShape, stream: TokenStream) -> float:
+    """Bytes: checkpoints, the tokens, the n-gram model, and the index of copies."""
+    counts = count_text(stream, recipe)
+    ngrams = sum(array.nbytes for array in counts.arrays().values()) if counts else 0
+    characters = stream.parts["train"].characters
+    copies = characters * BITS_PER_CHARACTER / 8 if characters <= INDEXED_AT_ONCE else 0
+    return checkpoint_bytes(recipe, shape) + stream.tokens.nbytes + ngrams + copies

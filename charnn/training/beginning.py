@@ -17,6 +17,7 @@ from charnn.runs.run import Run
 from charnn.training.device import Device
 from charnn.training.evaluation import QUICK_TOKENS
 from charnn.training.faults import NoMemoryError, is_out_of_memory
+from charnn.training.needs import check_network_memory
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
 from charnn.training.scores import counted_nats
@@ -35,6 +36,8 @@ def new_state(
     torch.manual_seed(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
     shape = recipe.shape(stream.tokenizer.vocab_size)
+    if device.kind == "cpu":  # where a system may promise memory that it does not have
+        check_network_memory(recipe, shape)
     try:
         texts = [token.text for token in stream.tokenizer.vocabulary]
         spelling = spell_syllables(texts) if recipe.composed else None

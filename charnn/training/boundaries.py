@@ -107,12 +107,12 @@ class Boundaries:
     def _due(self) -> Iterator[tuple[str, Boundary]]:
         """The names of the tasks due at this step, in their order, and the tasks."""
         plan, step = self.plan, self._state.progress.step
-        at_end = step >= plan.total_steps
+        at_end, at_begin = step >= plan.total_steps, step == plan.first_step
         if step and step % plan.log_every == 0:
             yield "step", self._report_step
-        if step % plan.validate_every == 0 or at_end:
+        if step % plan.validate_every == 0 or at_end or at_begin:
             yield "validation", self._validate
-        if step % plan.sample_every == 0 or at_end:
+        if step % plan.sample_every == 0 or at_end or at_begin:
             for temperature in self._task.options.temps:
                 yield f"sample {temperature}", self._previewing(temperature)
         if step and step % plan.save_every == 0 and self.planned:

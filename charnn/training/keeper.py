@@ -222,7 +222,8 @@ class RunKeeper:
 
     def _is_unvalidated(self, progress: Progress) -> bool:
         """Whether there are steps, and no weights but those before the first were judged."""
-        judged = progress.best_step != 0 or progress.validations_since_best > 0
+        best = self._best_step if progress.best_step is None else progress.best_step
+        judged = bool(best) or progress.validations_since_best > 0
         return self._usual is not None and progress.step > 0 and not judged
 
     def _write(self, snapshot: Snapshot) -> None:

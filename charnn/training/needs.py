@@ -1,4 +1,4 @@
-"""The memory that a training takes at the very least, held against what the machine has.
+"""The memory that a training takes at the very least, held against what the machine has; the disk.
 
 What runs out nevertheless is noticed where it does, in faults.py.
 """
@@ -23,14 +23,8 @@ def check_memory(recipe: Recipe, shape: ModelShape, tokens: int) -> None:
     Raises:
         NoMemoryError: the network, or a window of the text, takes more than the machine has.
     """
-    machine = machine_memory()
-    network = network_bytes(recipe, shape)
-    if network > machine:
-        raise NoMemoryError(
-            f"a network of {parameter_count(shape):,} numbers takes {network / 1e9:,.1f} GB to "
-            f"train, this machine has {machine / 1e9:,.1f}: train it on a larger one",
-            early=False,
-        )
+    check_network_memory(recipe, shape)
+    machine, network = machine_memory(), network_bytes(recipe, shape)
     window = window_bytes(recipe, shape, tokens)
     if network + window > machine:
         raise NoMemoryError(
@@ -40,10 +34,37 @@ def check_memory(recipe: Recipe, shape: ModelShape, tokens: int) -> None:
         )
 
 
+def check_network_memory(recipe: Recipe, shape: ModelShape) -> None:
+    """Refuse a network that this machine has no memory to train; fewer rows would not help.
+
+    Args:
+        recipe: what is trained.
+        shape: sizes of the network.
+
+    Raises:
+        NoMemoryError: it takes more than the machine has.
+    """
+    machine, network = machine_memory(), network_bytes(recipe, shape)
+    if network > machine:
+        raise NoMemoryError(
+            f"a network of {parameter_count(shape):,} numbers takes {network / 1e9:,.1f} GB to "
+            f"train, this machine has {machine / 1e9:,.1f}: train it on a larger one, or a smaller "
+            "network",
+            early=False,
+        )
+
+
 def network_bytes(recipe: Recipe, shape: ModelShape) -> int:
     """Bytes of weights, gradients, moments and average."""
     copies = 2 + _MOMENTS[recipe.optimizer] + (recipe.ema > 0)
     return _NUMBER * copies * parameter_count(shape)
+
+
+def checkpoint_bytes(recipe: Recipe, shape: ModelShape) -> int:
+    """Bytes of what is kept of the numbers: last/, best/, and the one before each of them."""
+    last = 1 + (recipe.ema > 0) + _MOMENTS[recipe.optimizer]
+    best = 1 + (recipe.optimizer == "adamw")  # which knows how large the gradients were
+    return 2 * _NUMBER * (last + best) * parameter_count(shape)
 
 
 def window_bytes(recipe: Recipe, shape: ModelShape, tokens: int) -> int:

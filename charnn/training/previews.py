@@ -44,9 +44,9 @@ def write_preview(
 
 
 def preview_seed(seed: int, step: int) -> int:
-    """The seed of a preview: the same for every temperature, another at every step.
+    """The seed of a preview, in [0, 2**64): one for all temperatures, another at every step.
 
     >>> preview_seed(1, 500)
     1000000500
     """
-    return seed * 1_000_000_000 + step
+    return (seed * 1_000_000_000 + step) % 2**64

@@ -79,8 +79,9 @@ class Progress:
 
     def begin_more(self) -> None:
         """Another plan begins behind the end of one: what belonged to that is forgotten."""
+        self.settled = []
         self.validations_since_best = 0
-        self.restores, self.restored_at = 0, None
+        self.rate_factor, self.restores, self.restored_at = 1.0, 0, None
         self.dropped_in_a_row = 0
         self.start_sums()
 

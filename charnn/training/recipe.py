@@ -39,7 +39,7 @@ class Recipe:
         learning_rate: the peak of the schedule.
         schedule: "cosine" (warm-up, then down to zero) or "constant".
         warmup: share of the steps in which the rate rises.
-        weight_decay: decoupled, on matrices only.
+        weight_decay: on matrices only; decoupled, but part of the gradient with Adagrad.
         grad_clip: largest global norm of the gradient, of several networks at root mean square.
         ema: the longest horizon of the weights' moving average, as its decay; 0 is off.
         networks: how many of that shape predict together.
@@ -146,7 +146,7 @@ def make_recipe(
 def _classic(options: TrainOptions) -> Recipe:
     """The seed experiment of the field: 100 LSTM units, Adagrad, windows of 25, one row.
 
-    It has no second expert.
+    It has no second expert, unless somebody gave that a weight.
 
     Source: Karpathy 2015, min-char-rnn, with an LSTM in place of the plain recurrence.
     """
@@ -175,7 +175,7 @@ def _classic(options: TrainOptions) -> Recipe:
         state_dropout=_or(options.state_dropout, 0.0),
         weight_dropout=_or(options.weight_dropout, 0.0),
         ngram_order=_NGRAM_ORDERS[options.tokenizer],
-        ngram_weight=0.0,
+        ngram_weight=0.0 if options.no_ngram else options.ngram_weight or 0.0,
         weight_tokens=0,
     )
 
@@ -218,10 +218,10 @@ def _weight_dropout_for(drop: float) -> float:
 def _weight_decay_for(drop: float, parameters_per_token: float, optimizer: str) -> float:
     """More for a text that is read often by a network that could learn it by heart.
 
-    Of AdamW alone, which keeps it apart from the gradients.
+    That is of AdamW; SGD has the least, and Adagrad none, which would divide it as a gradient.
     """
     if optimizer != "adamw":
-        return _LEAST_DECAY
+        return _LEAST_DECAY if optimizer == "sgd" else 0.0
     room = math.log2(max(1e-9, 2 * parameters_per_token / _WEIGHTS_OF_MOST))
     share = min(1.0, drop / _DROP_OF_MOST) * min(1.0, max(0.0, room))
     return round(_LEAST_DECAY + share * (_MOST_DECAY - _LEAST_DECAY), 4)

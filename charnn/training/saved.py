@@ -10,8 +10,7 @@ from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
 from charnn.corpus.workshop import Progress
 from charnn.errors import OptionError, RunDamagedError
-from charnn.model.shapes import ModelShape
-from charnn.runs.config import RunConfig
+from charnn.runs.config import RunConfig, check_size
 from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
 from charnn.training.device import Device
@@ -41,10 +40,12 @@ def recipe_for(
         init_from: the run to begin from.
 
     Raises:
+        OptionError: the network would be larger than any that a run may have.
         TextError: the training part is too short for the rows.
     """
-    tokens = stream.part("train")
-    recipe = make_recipe(options, len(tokens), stream.tokenizer.vocab_size, device_kind, flops)
+    tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
+    recipe = make_recipe(options, len(tokens), vocab_size, device_kind, flops)
+    check_size(recipe.shape(vocab_size))
     Batches(tokens[recipe.weight_tokens :], recipe.batch_size, recipe.seq_len)
     return replace(recipe, tied=init_from.config().model.tied) if init_from else recipe
 
@@ -146,7 +147,7 @@ def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> Tr
     for name, wanted, found in (
         ("tokenizer", options.tokenizer if "tokenizer" in given else None, kind),
         ("vocab-size", options.vocab_size, vocab_size),
-        ("size", None if options.size == "auto" else options.size, _size_in_words(shape)),
+        ("size", None if options.size == "auto" else options.size, str(shape)),
     ):
         if wanted not in (None, found):
             raise OptionError(
@@ -167,10 +168,6 @@ def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> Tr
                 f"leave --{name} out with --init-from"
             )
     return replace(options, tokenizer=kind, **sizes)
-
-
-def _size_in_words(shape: ModelShape) -> str:
-    return f"{shape.num_layers} x {shape.hidden_size}"
 
 
 def stream_of(run: Run, on_progress: Progress | None = None) -> TokenStream:

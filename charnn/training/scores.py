@@ -35,7 +35,7 @@ class Scores:
 
 
 def adaptive_nats(counts: Ngram | None, tokens: Tokens, boundary: int) -> Nats:
-    """The same where each token is counted as soon as it is predicted."""
+    """What each token of a document costs counts that count it as soon as it is predicted, (n,)."""
     if counts is None:
         return np.empty(0)
     return -score_adaptive(counts, np.array([boundary]), tokens)

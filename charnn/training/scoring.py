@@ -14,7 +14,7 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.ensemble import Model, make_model
 from charnn.records import Preparing
-from charnn.runs.checkpoints import Checkpoint
+from charnn.runs.checkpoints import Checkpoint, open_manifest
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
@@ -166,7 +166,7 @@ def _evaluation(
     checkpoint = adapting_checkpoint(run) if manner.dynamic else run.chosen(WEIGHTS)
     device = choose_device("auto", "fp32")
     model = load_model(run, checkpoint).to(device.torch_device)
-    report = _reporter("scoring", len(tokens), on_progress)
+    report = reporter("scoring", len(tokens), on_progress)
     boundary = tokenizer.boundary
     nats = whole(token_nats(model, tokens, boundary, device, on_progress=report), part)
     counts = read_ngram(run, checkpoint) if manner.with_ngram else None
@@ -175,7 +175,7 @@ def _evaluation(
     scores = score_together(nats, counted, weight, tokens, tokenizer, on_nats=manner.on_nats)
     dynamic = None
     if manner.dynamic:
-        report = _reporter("adapting", len(tokens), on_progress)
+        report = reporter("adapting", len(tokens), on_progress)
         roots = checkpoint.gradient_roots(model.shape)
         nats = whole(dynamic_nats(model, tokens, boundary, roots, device, on_progress=report), part)
         counted = adaptive_nats(counts, tokens, boundary)
@@ -191,7 +191,7 @@ def adapting_checkpoint(run: Run) -> Checkpoint:
     Raises:
         OptionError: it does not say how large its gradients were.
     """
-    if GRADIENTS not in run.chosen(WEIGHTS).manifest.files:
+    if GRADIENTS not in open_manifest(run.path, run.writing_slot()).files:
         raise OptionError(
             f"run {run.name} cannot adapt: its checkpoint does not say how large its gradients "
             "were (it is of before the first step, or of another optimizer than adamw)"
@@ -199,9 +199,11 @@ def adapting_checkpoint(run: Run) -> Checkpoint:
     return run.chosen(WEIGHTS, GRADIENTS)
 
 
-def _reporter(
+def reporter(
     what: str, total: int, on_progress: Callable[[Preparing], None] | None
 ) -> Callable[[int], bool]:
+    """What tells how many of `total` tokens were read, for "scoring" or the like; it goes on."""
+
     def report(done: int) -> bool:
         if on_progress:
             on_progress(Preparing(what, done, total, "tokens"))

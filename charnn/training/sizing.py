@@ -58,15 +58,16 @@ def shape_for(
     for size in sizes:
         shape = _shape_of(size, options, vocab_size)
         read = tokens_read(options, shape, tokens, step_tokens, flops)
-        if not options.timed or read >= _enough(shape.single, tokens):
+        usual = _networks_for(read / max(1, tokens)) if options.timed else 1
+        networks = options.networks or usual
+        # More of them than usual have less time each than they are that large for.
+        if not options.timed or read * min(1.0, usual / networks) >= _enough(shape, tokens):
             break
-    if options.networks is None and options.timed:
-        return replace(shape, networks=_networks_for(read / max(1, tokens)))
-    return shape
+    return replace(shape, networks=networks)
 
 
 def _enough(shape: ModelShape, tokens: int) -> float:
-    """How many tokens a network must have time to read."""
+    """How many tokens a network must have time to read if it were alone."""
     least, most = (ratio * _weights_used(shape) for ratio in _TOKENS_A_WEIGHT)
     return min(most, max(least, _PASSES * tokens))
 
@@ -90,8 +91,7 @@ def _shape_of(size: str, options: TrainOptions, vocab_size: int) -> ModelShape:
     layers, hidden = options.layers or layers, options.hidden or hidden
     tied = vocab_size > _SMALL_VOCABULARY
     embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
-    cell, networks = options.cell or "lstm", options.networks or 1
-    return ModelShape(vocab_size, embedding, hidden, layers, cell, tied, networks)
+    return ModelShape(vocab_size, embedding, hidden, layers, options.cell or "lstm", tied)
 
 
 def tokens_read(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charnn.corpus.batches import Batches, evaluation_windows
+from charnn.corpus.batches import Batches
 from charnn.errors import OptionError, TextError
 
 SIZES = st.tuples(st.integers(1, 200), st.integers(1, 9), st.integers(1, 40)).filter(
@@ -56,15 +56,6 @@ def test_each_row_reads_on_and_row_r_follows_row_r_minus_1_in_the_next_epoch(siz
 def test_a_short_last_window_is_trained_too():
     batches = Batches(numbered(23), batch_size=2, seq_len=4)
     assert [len(batches.window(step).targets) for step in range(3)] == [4, 4, 3]
-
-
-@given(st.integers(0, 100), st.integers(1, 30))
-def test_evaluation_leaves_no_token_out(count, seq_len):
-    pairs = list(evaluation_windows(numbered(count), seq_len))
-    targets = [int(token) for _, target in pairs for token in target.ravel()]
-    inputs = [int(token) for tokens, _ in pairs for token in tokens.ravel()]
-    assert targets == list(range(1, count + 1))
-    assert inputs == list(range(count))
 
 
 def test_too_few_tokens_and_wrong_sizes_are_refused():

@@ -166,6 +166,8 @@ def test_altered_arrays_are_refused_or_harmless(text, data):
         ({"2.starts": None}, "x lacks '2.starts': it is no n-gram model"),
         ({"4.tokens": np.zeros(1, np.uint8)}, "x does not fit a vocabulary of 6 tokens"),
         ({"2.tokens": np.zeros(30, np.uint8)}, "x is damaged: level 2 is no sorted trie"),
+        ({"1.starts": np.array([0, V], np.uint64)}, "x is damaged: level 1 is no sorted trie"),
+        ({"1.counts": np.zeros(V, np.int64)}, "x is damaged: level 1 is no sorted trie"),
     ],
 )
 def test_a_file_that_is_none_is_refused(change, message):

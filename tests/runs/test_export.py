@@ -24,6 +24,7 @@ from charnn.runs.layout import JOURNALS
 from charnn.runs.lock import holder, lock_run
 from charnn.runs.ngram_file import read_ngram
 from charnn.runs.run import Run, create_run
+from charnn.runs.saving import bind_run_files, save_checkpoint
 
 
 @pytest.fixture
@@ -98,6 +99,16 @@ def test_a_fall_back_is_told(whole_run: Run, tmp_path: Path) -> None:
     _, note = export_run(whole_run, tmp_path / "x")
     assert note and note.endswith("best.prev/, the checkpoint before it, is used instead")
     assert Run(tmp_path / "x").best().step == 1
+
+
+def test_a_fall_back_need_not_have_what_the_newest_has(whole_run: Run, tmp_path: Path) -> None:
+    weights = whole_run.best().weights(whole_run.config().model)
+    files = {"weights.safetensors": weights, "gradients.safetensors": weights}
+    bound = bind_run_files(whole_run.path)
+    save_checkpoint(whole_run.path, "best", files, step=5, scores={}, run_files=bound, journals={})
+    (whole_run.path / "best" / "weights.safetensors").unlink()
+    export_run(whole_run, tmp_path / "x")
+    assert Run(tmp_path / "x").best().step == 3
 
 
 def test_files_that_came_after_the_checkpoint_are_bound(whole_run: Run, tmp_path: Path) -> None:

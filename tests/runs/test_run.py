@@ -148,20 +148,32 @@ MODELS: list[tuple[dict[str, Any], type[RunError], str]] = [
     ({"hidden_size": 0}, RunDamagedError, "hidden_size must be >= 1, got 0"),
     ({"networks": 0}, RunDamagedError, "networks must be >= 1, got 0"),
     ({"networks": "2"}, RunDamagedError, "networks must be a whole number, got '2'"),
-    ({"networks": 1 << 40}, RunDamagedError, "the network is larger than any charnn makes"),
+    (
+        {"networks": 1 << 40},
+        RunDamagedError,
+        "all networks together may have 256 layers, got 2,199,023,255,552",
+    ),
     (
         {"networks": 129, "num_layers": 2},
         RunDamagedError,
-        "the network is larger than any charnn makes",
+        "all networks together may have 256 layers, got 258",
     ),
     ({"cell": "qrnn"}, RunDamagedError, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
     ({"tied": 1}, RunDamagedError, "tied must be true or false, got 1"),
-    ({"num_layers": 1 << 60}, RunDamagedError, "the network is larger than any charnn makes"),
-    ({"hidden_size": 1 << 30}, RunDamagedError, "the network is larger than any charnn makes"),
+    (
+        {"num_layers": 1 << 60},
+        RunDamagedError,
+        "all networks together may have 256 layers, got 1,152,921,504,606,846,976",
+    ),
+    (
+        {"hidden_size": 1 << 30},
+        RunDamagedError,
+        "a network may have 4,194,304 units, got 1,073,741,824",
+    ),
     (
         {"hidden_size": 1 << 20},
         RunDamagedError,
-        "a network of 13,194,172,039,188 numbers is not read",
+        "a run may have 2,147,483,648 numbers to learn, got 13,194,172,039,188",
     ),
     ({"attention": True}, RunError, "has an unknown model setting 'attention': update charnn"),
 ]

@@ -204,12 +204,13 @@ def test_more_takes_more(lines):
         assert numbers(large[name])[0] > numbers(small[name])[0]
 
 
-def test_the_disk_is_about_what_a_run_takes(lines, train, checkpoints):
-    options = {"hidden": 150, "steps": 10, "save_every": "2steps"}
+@pytest.mark.parametrize("more", [{}, {"optimizer": "sgd"}, {"no_ngram": False}], ids=str)
+def test_the_disk_is_about_what_a_run_takes(lines, train, checkpoints, more):
+    options = {"hidden": 150, "steps": 10, "save_every": "2steps", **more}
     told = numbers(lines(**options)["disk"])[0]
     train(**options)
     taken = sum(path.stat().st_size for path in checkpoints.rglob("*") if path.is_file())
-    assert 0.7 < taken / 2**20 / told < 1.3
+    assert 0.9 < taken / 2**20 / told < 1.1
 
 
 @pytest.mark.parametrize(

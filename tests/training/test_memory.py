@@ -1,6 +1,7 @@
 """Out of memory: fewer rows while nothing is lost, and what could be saved afterwards."""
 
 import itertools
+import re
 import weakref
 from types import SimpleNamespace
 
@@ -68,6 +69,18 @@ def test_rows_are_halved_until_they_fit(train, checkpoints, scarce, error, budge
     assert run.last().tensors("trainer.safetensors")["carried.0.0"].shape[0] == 3
     kept = [r.message for r in run.records("events.jsonl") if isinstance(r, Event)]
     assert kept[:1] == warnings(trained.records)[-1:]
+
+
+def test_a_network_that_the_machine_has_no_room_for_is_not_begun(train, checkpoints, monkeypatch):
+    """A system may promise memory that it does not have, and end the process when it is used."""
+    monkeypatch.setattr("charnn.training.needs.machine_memory", lambda: 10**6)
+    with pytest.raises(TrainingError) as error:
+        train(hidden=300)
+    said = (
+        r"a network of [\d,]+ numbers takes 0\.0 GB to train, this machine has 0\.0: train it on a "
+    )
+    assert re.fullmatch(said + "larger one, or a smaller network", str(error.value))
+    assert not (checkpoints / "story").exists()
 
 
 def test_a_run_with_half_its_rows_is_one_that_was_begun_with_them(train, checkpoints, scarce):

@@ -11,6 +11,7 @@ from charnn.records import Control, Event, Finished, PlanFixed, Sample, StepReco
 from charnn.runs.run import Run
 from charnn.training import boundaries
 from charnn.training.plan import Plan
+from charnn.training.progress import Progress
 
 
 @pytest.fixture
@@ -185,7 +186,26 @@ def test_budgets_are_checked(train, more, budget, message):
 def test_samples_are_of_the_weights_it_goes_on_with(train, more, checkpoints):
     train(steps=6)
     records = more(steps=7, temps=(0.0,), sample_every="1000steps", prompt="배")
-    assert [r.step for r in of(Sample, records)] == [13]
+    assert [r.step for r in of(Sample, records)] == [6, 13]
+
+
+def test_it_begins_by_judging_the_weights_it_goes_on_with(train, more, checkpoints):
+    """So that a plan for minutes knows what validations and samples take."""
+    train(steps=7, val_fraction=0.2)
+    seconds = iter(np.arange(0, 10**4, 0.002).tolist())
+    records = more(minutes=0.02, clock=lambda: next(seconds), temps=(0.5,))
+    planned = next(i for i, record in enumerate(records) if isinstance(record, PlanFixed))
+    assert [r.step for r in of(Validation, records[:planned])] == [7]
+    assert [r.step for r in of(Sample, records[:planned])] == [7]
+
+
+def test_what_a_plan_was_slowed_down_by_is_no_matter_of_the_next():
+    progress = Progress(step=40)
+    progress.note_dropped()
+    progress.note_restored()
+    assert progress.rate_share(40) < progress.rate_share(1000) < 0.5
+    progress.begin_more()
+    assert progress.rate_share(40) == 1
 
 
 @pytest.mark.slow

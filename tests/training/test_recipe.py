@@ -210,6 +210,8 @@ SAID = [
     ({"learning_rate": 0.5}, {"learning_rate": 0.5}),
     ({"optimizer": "sgd"}, {"optimizer": "sgd"}),
     ({"weight_decay": 0.0}, {"weight_decay": 0.0}),
+    ({"ngram_weight": 0.3}, {"ngram_weight": 0.3, "weight_tokens": 0}),
+    ({"ngram_weight": 0.3, "no_ngram": True}, {"ngram_weight": 0.0}),
     ({"grad_clip": 0.25}, {"grad_clip": 0.25}),
     ({"token_dropout": 0.0}, {"token_dropout": 0.0}),
     ({"state_dropout": 0.3}, {"state_dropout": 0.3}),
@@ -336,6 +338,7 @@ def test_weights_decay_by_what_is_dropped_in_truth():
     assert recipe_for(replace(often, dropout=0.0)).weight_decay == 0.05
     assert recipe_for(replace(often, output_dropout=0.1)).weight_decay == 0.1
     assert recipe_for(replace(seldom, dropout=0.5)).weight_decay == 0.15
+    assert recipe_for(replace(often, optimizer="adagrad")).weight_decay == 0
     assert recipe_for(replace(often, optimizer="sgd")).weight_decay == 0.05
 
 
@@ -425,10 +428,20 @@ def test_a_text_that_there_is_time_to_read_often_gets_several_networks(budget, f
     assert recipe.shape(1500).networks == networks
 
 
-@pytest.mark.parametrize(("networks", "units"), [(None, 512), (1, 512), (4, 256), (30, 128)])
-def test_a_number_of_networks_that_is_asked_for_is_shared_among_in_time(networks, units):
+@pytest.mark.parametrize(
+    ("networks", "units"), [(None, 512), (1, 512), (2, 512), (4, 256), (60, 128)]
+)
+def test_more_networks_than_usual_are_narrower(networks, units):
     recipe = recipe_for(TrainOptions(minutes=5, networks=networks))
     assert recipe.hidden_size == units
+
+
+@given(st.floats(0.01, 1000), st.floats(0.01, 100), TOKENS, DEVICES)
+def test_asking_for_as_many_networks_as_are_usual_changes_nothing(minutes, factor, tokens, device):
+    flops = factor * FLOPS[device]
+    usual = make_recipe(TrainOptions(minutes=minutes), tokens, 1500, device, flops)
+    asked = TrainOptions(minutes=minutes, networks=usual.networks)
+    assert make_recipe(asked, tokens, 1500, device, flops) == usual
 
 
 def test_networks_share_the_time_and_each_is_dropped_from_by_what_it_reads():

@@ -155,7 +155,7 @@ def test_other_sizes_are_refused(begin, name, value, is_):
     ("options", "message"),
     [
         ({"tokenizer": "char"}, "tokenizer of run story is jamo, got char: leave --tokenizer out"),
-        ({"size": "medium"}, "size of run story is 1 x 12, got medium: leave --size out"),
+        ({"size": "medium"}, "size of run story is 1 x 12 lstm, got medium: leave --size out"),
         ({"vocab_size": 5000}, "vocab-size of run story is {}, got 5000: leave --vocab-size out"),
     ],
     ids=str,
@@ -274,3 +274,19 @@ def test_the_api_names_the_file_that_is_gone(train, checkpoints, text):
     with pytest.raises(TextError, match=r"story\.txt does not exist: say where its text lies now"):
         charnn.load(model.name, checkpoints=checkpoints).evaluate()
     assert Path(model.path).exists()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"layers": 300}, "all networks together may have 256 layers, got 300"),
+        ({"layers": 5, "networks": 52}, "all networks together may have 256 layers, got 260"),
+        ({"hidden": 5_000_000}, "a network may have 4,194,304 units, got 5,000,000"),
+        ({"hidden": 25_000}, "a run may have 2,147,483,648 numbers to learn, got 2,5"),
+    ],
+    ids=str,
+)
+def test_a_network_that_no_run_may_have_is_refused_before_it_is_made(stream, sizes, message):
+    with pytest.raises(OptionError) as error:
+        recipe_for(TrainOptions(**{"layers": 1, "embedding": 8, **sizes}, steps=1), stream, "cpu")
+    assert str(error.value).startswith(message)

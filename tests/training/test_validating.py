@@ -119,6 +119,19 @@ def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weigh
     assert charnn.load(file).generate("섭섭이", length=30, seed=1) == written
 
 
+def test_so_it_does_where_nothing_is_held_out(text, checkpoints, stop_at):
+    run = stopped(stop_at(20), text, checkpoints, "story", val_fraction=0.0)
+    assert (run.best().step, run.chosen(WEIGHTS).manifest.slot) == (0, "last")
+    control = stop_at(30)
+    charnn.resume("story", checkpoints=checkpoints, control=control, on_record=control)
+    assert run.chosen(WEIGHTS).manifest.slot == "last"
+    assert run.chosen(WEIGHTS).step >= 30
+    control = stop_at(60)  # the second validation is that of step 40
+    charnn.resume("story", checkpoints=checkpoints, control=control, on_record=control)
+    assert run.chosen(WEIGHTS).manifest.slot == "best"
+    assert run.chosen(WEIGHTS).step == 40
+
+
 def test_the_score_at_the_end_costs_the_counting_of_all_of_it(make_task, make_state, monkeypatch):
     def count(*_):
         time.sleep(0.02)
