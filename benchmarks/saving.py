@@ -1,6 +1,6 @@
 """What saving costs a training: the copies it waits for, and the thread that writes.
 
-    python benchmarks/saving.py                         # 1 x 512, default settings, 2 minutes
+    python benchmarks/saving.py                         # default settings, 2 minutes
     python benchmarks/saving.py --options --hidden 1200 # a checkpoint of 200 MB
 
 One training in this process with the default intervals. For each slot: how many checkpoints, how
