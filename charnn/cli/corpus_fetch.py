@@ -1,7 +1,5 @@
 """`charnn corpus fetch`: a work in the public domain by name, from Wikisource."""
 
-from pathlib import Path
-
 import click
 
 from charnn.cli.options import config_option
@@ -25,8 +23,9 @@ def command(name: str | None, output: str | None, title: str | None, contact: st
     if name is None:
         _list()
         return
-    if contact is not None and not contact.isprintable():
-        raise OptionError(f"contact must be printable characters, got {contact!r}")
+    for option, value in (("contact", contact), ("title", title)):
+        if value is not None and not value.isprintable():
+            raise OptionError(f"{option} must be printable characters, got {value!r}")
     from charnn.text.fetch.fetching import fetch, find_work
     from charnn.text.fetch.transport import Patience
 
@@ -35,7 +34,7 @@ def command(name: str | None, output: str | None, title: str | None, contact: st
 
     fetched = fetch(
         find_work(name),
-        Path(output) if output is not None else None,
+        output,
         title=title,
         contact=contact,
         patience=Patience(tell=tell),

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import BinaryIO, Final
 
 from charnn.errors import EncodingError, TextError
-from charnn.text.encodings import HEAD_BYTES, likely_encoding, refuse_binary
+from charnn.text.encodings import HEAD_BYTES, NULS_MENDED, likely_encoding, refuse_binary
 from charnn.text.lenient import first_undecodable, is_mark, marked
 
 _BYTE_ORDER_MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
@@ -27,7 +27,6 @@ _FREQUENT: Final = frozenset("이다는에을의가하고를은도지로한사�
 _FREQUENT_SHARE: Final = 0.2  # in four Korean texts of 1860 to 2026 at least 0.32
 _LEAST_HANGUL: Final = 0.3
 _DAMAGED_SHARE: Final = 0.05
-_NULS_READ: Final = 0.05  # of a file that is UTF-8 else; to train on it, it has to be cleaned
 _FEW: Final = 8
 
 
@@ -85,7 +84,7 @@ def detect_encoding(stream: BinaryIO, shown: str, given: str | None = None) -> D
     except EncodingError:
         return _wide(stream, head)
     except TextError:
-        if not 0 < head.count(0) <= _NULS_READ * len(head) or _utf8(stream) is None:
+        if not 0 < head.count(0) <= NULS_MENDED * len(head) or _utf8(stream) is None:
             raise
     return _utf8(stream) or _legacy(stream)
 
@@ -168,28 +167,34 @@ def _likely(samples: list[bytes]) -> str | None:
 
 
 def _samples(stream: BinaryIO, offset: int) -> list[bytes]:
-    """What stands around an offset, and at places spread over the file, by lines where it can."""
+    """What stands around an offset, and at places spread over the file."""
     size = stream.seek(0, 2)
     places = [offset, *(size * part // _PLACES for part in range(1, _PLACES))]
     return [_sample(stream, place) for place in places]
 
 
 def _sample(stream: BinaryIO, offset: int) -> bytes:
+    """What stands around an offset, from the beginning of a line or else of a word on.
+
+    No character of several bytes in an encoding of Korean has a line feed or a space in it.
+    """
     start = max(0, offset - _SAMPLE_BEFORE)
     stream.seek(start)
     sample = stream.read(_SAMPLE_BYTES)
-    line = sample.find(b"\n", 0, len(sample) // 2) + 1 if start else 0
-    return sample[line:]
+    if not start:
+        return sample
+    ends = (sample.find(end, 0, offset - start) + 1 for end in (b"\n", b" "))
+    return sample[next(filter(None, ends), 0) :]
 
 
 def _is_damaged(samples: list[bytes], encoding: str) -> bool:
-    """Whether samples are in UTF-8 or a Korean encoding but for a few bytes, or for none."""
+    """Whether samples are in an encoding but for a few bytes; a Korean one may have lost none."""
     text = "".join(marked(sample, encoding) for sample in samples)
     lost = sum(is_mark(ord(character)) for character in text)
     telling = sum(character > "\x7f" for character in text) - lost
     if lost > _DAMAGED_SHARE * telling:
         return False
-    return encoding == "utf-8" or _reads_as_korean(text)
+    return lost > 0 if encoding == "utf-8" else _reads_as_korean(text)
 
 
 def _reads_as_korean(text: str) -> bool:

@@ -11,6 +11,8 @@ from charnn.errors import EncodingError, OptionError, TextError
 
 HEAD_BYTES: Final = 1 << 16
 NULS_ALLOWED: Final = 1 / 1000
+NULS_MENDED: Final = 1 / 20  # of a text that is to be cleaned before anybody trains on it
+_LONGEST_NUL: Final = 4  # bytes of U+0000 in UTF-32
 
 _BYTE_ORDER_MARKS: Final = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -81,7 +83,11 @@ def text_encoding(name: str | None) -> str:
 
 
 def decode_stream(
-    stream: BinaryIO, shown: str, encoding: str, block_bytes: int = 1 << 20
+    stream: BinaryIO,
+    shown: str,
+    encoding: str,
+    block_bytes: int = 1 << 20,
+    nuls_allowed: float = NULS_ALLOWED,
 ) -> Iterator[str]:
     """The characters of a stream, strictly decoded; a byte order mark comes out as U+FEFF.
 
@@ -90,13 +96,14 @@ def decode_stream(
         shown: what to call it in errors.
         encoding: as `text_encoding` returns it.
         block_bytes: how much is read at a time; no text is longer than that plus a few.
+        nuls_allowed: as for `refuse_binary`.
 
     Raises:
         TextError: what is there is no text.
         EncodingError: it is text in another encoding, or damaged.
     """
     head = stream.read(HEAD_BYTES)
-    refuse_binary(shown, head, encoding)
+    refuse_binary(shown, head, encoding, nuls_allowed)
     _refuse_other_encoding(shown, head, encoding)
     stream.seek(0)
     decoder = codecs.getincrementaldecoder(_with_byte_order(encoding, head))("strict")
@@ -114,8 +121,16 @@ def decode_stream(
             return
 
 
-def refuse_binary(shown: str, head: bytes, encoding: str) -> None:
+def refuse_binary(
+    shown: str, head: bytes, encoding: str, nuls_allowed: float = NULS_ALLOWED
+) -> None:
     """Raise if the head of a file shows that it is no text.
+
+    Args:
+        shown: what to call the file.
+        head: its first bytes.
+        encoding: what it will be read with; UTF-16 and UTF-32 have any number of NULs.
+        nuls_allowed: largest share of NUL bytes in [0, 1] in any other encoding.
 
     Raises:
         TextError: it has a known signature, or NUL bytes as no text has.
@@ -124,14 +139,17 @@ def refuse_binary(shown: str, head: bytes, encoding: str) -> None:
     for signature, what in _SIGNATURES:
         if head.startswith(signature):
             raise TextError(f"{shown} is {what}, not plain text: save its text as a .txt file")
+    binary = f"{shown} is binary (it has NUL bytes), not text: name a plain text file"
+    if len(head) >= _LONGEST_NUL and not head.strip(b"\0"):
+        raise TextError(binary)
     if encoding.startswith(_WIDE):
         return
     marked = any(head.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
-    if marked or head.count(0) <= len(head) * NULS_ALLOWED:
+    if marked or head.count(0) <= len(head) * nuls_allowed:
         return
     likely = likely_encoding(head)
     if likely is None or not likely.startswith(_WIDE):
-        raise TextError(f"{shown} is binary (it has NUL bytes), not text: name a plain text file")
+        raise TextError(binary)
     bad = head.index(0)
     raise EncodingError(_not_in(shown, encoding, 0, bad) + _advice(likely, encoding))
 

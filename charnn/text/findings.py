@@ -81,14 +81,16 @@ def _of_hanja(composition: Composition) -> Iterator[str]:
 
 def _of_the_unseen(composition: Composition) -> Iterator[str]:
     """What takes tokens and is not seen."""
-    for sort, what in (
-        (Sort.CONTROL, "control character"),
-        (Sort.ZERO_WIDTH, "zero-width or otherwise unseen character"),
-        (Sort.BYTE_ORDER_MARK, "byte order mark inside the text"),
-    ):
-        if found := composition.count(sort):
-            several = what.replace("mark ", "marks ") if "mark " in what else f"{what}s"
-            yield f"{_number(found, what, several)}: {_CLEAN} --controls removes such"
+    if found := composition.count(Sort.CONTROL):
+        yield f"{_number(found, 'control character')}: {_CLEAN} --controls removes such"
+    if found := composition.count(Sort.ZERO_WIDTH):
+        yield (
+            f"{_number(found, 'zero-width or otherwise unseen character')}: {_CLEAN} --controls "
+            "removes those that no script needs; joiners, fillers and variation selectors stay"
+        )
+    if found := composition.count(Sort.BYTE_ORDER_MARK):
+        what = _number(found, "byte order mark")
+        yield f"{what} inside the text: {_CLEAN} --controls removes such"
     if found := composition.count(Sort.UNASSIGNED):
         yield f"{_number(found, 'unassigned code point')}, which no text should have"
 

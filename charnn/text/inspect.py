@@ -22,11 +22,10 @@ from charnn.text.lenient import is_mark
 from charnn.text.measures import words_of
 from charnn.text.repeats import RepeatedLines, Repeats, repeated_lines, repeated_passages
 from charnn.text.sampling import MOST_BYTES, Sample
-from charnn.text.spool import Copies
+from charnn.text.spool import ANY_ENCODING, Copies
 from charnn.text.yardsticks import Yardstick, yardsticks
 
 MOST_FREQUENT: Final = 24
-_ANY: Final = "utf-16"  # of stdin, before its encoding is known: NULs are no reason to refuse it
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,9 @@ def inspect_texts(
     reader = Gatherer(find_files(named, (".txt",)), given, tell)
     copies = Copies(stdin)
     try:
-        copies.make(reader.files, given or _ANY, lambda done, total: tell("copying", done, 0))
+        copies.make(
+            reader.files, given or ANY_ENCODING, lambda done, total: tell("copying", done, 0)
+        )
         counts, sample = reader.read(copies, None if full else MOST_BYTES)
     finally:
         copies.close()

@@ -21,6 +21,31 @@ def refuse_existing(path: Path) -> None:
         raise _taken(path)
 
 
+def refuse_no_room(path: Path) -> None:
+    """Raise if the folder of a path takes no new file; nothing is left in it.
+
+    Raises:
+        TextError: it does not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, unless it is there.
+
+    Raises:
+        TextError: it cannot be made.
+    """
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, that stands at the path when the block ends without an error.

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from charnn.errors import TextError
-from charnn.text.encodings import HEAD_BYTES, refuse_binary
+from charnn.text.encodings import HEAD_BYTES, NULS_ALLOWED, refuse_binary
 from charnn.text.files import STDIN, TextFile, unreadable
 
+ANY_ENCODING: Final = "utf-16"  # before it is known: NULs are no reason to refuse a text
 _BLOCK_BYTES: Final = 1 << 20
 _OPEN_FILES: Final = "/proc/self/fd"  # of Linux: opening one of these begins at its beginning
 _PATIENCE: Final = 0.2  # seconds; a signal that comes just before a read blocks waits so long
@@ -70,13 +71,20 @@ class Copies:
         """Remove the copies; may be called again."""
         self._remove()
 
-    def make(self, files: Iterable[TextFile], encoding: str, progress: Progress | None) -> None:
+    def make(
+        self,
+        files: Iterable[TextFile],
+        encoding: str,
+        progress: Progress | None,
+        nuls_allowed: float = NULS_ALLOWED,
+    ) -> None:
         """Copy what can be read only once and is not copied yet.
 
         Args:
             files: those that do not need it are passed over.
             encoding: what they will be read with.
             progress: called with the bytes copied so far and None.
+            nuls_allowed: as for `refuse_binary`.
 
         Raises:
             TextError: one of them is no text, or the copy cannot be written.
@@ -84,7 +92,8 @@ class Copies:
         for file in files:
             if file.reads_once and file not in self._copies:
                 with self._open(file) as stream:
-                    self._copies[file] = spool(stream, file.shown, encoding, progress)
+                    copy = spool(stream, file.shown, encoding, progress, nuls_allowed)
+                    self._copies[file] = copy
 
     def path(self, file: TextFile) -> Path:
         """Where to read a file, as often as wanted."""
@@ -107,7 +116,13 @@ class Copies:
         return nullcontext(stdin)
 
 
-def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None = None) -> Copy:
+def spool(
+    stream: BinaryIO,
+    shown: str,
+    encoding: str,
+    progress: Progress | None = None,
+    nuls_allowed: float = NULS_ALLOWED,
+) -> Copy:
     """Copy a stream to a temporary file, which comes out.
 
     Args:
@@ -115,12 +130,15 @@ def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None
         shown: what to call it in errors.
         encoding: what it will be read with.
         progress: called with the bytes copied so far and None.
+        nuls_allowed: as for `refuse_binary`.
 
     Raises:
         TextError: it is no text, or the copy cannot be written.
     """
     try:
-        return _copy(stream, shown, encoding, progress)
+        return _copy(
+            stream, lambda head: refuse_binary(shown, head, encoding, nuls_allowed), progress
+        )
     except OSError as error:
         raise TextError(
             f"{shown} cannot be copied to a temporary file ({error.strerror}): "
@@ -128,13 +146,13 @@ def spool(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None
         ) from None
 
 
-def _copy(stream: BinaryIO, shown: str, encoding: str, progress: Progress | None) -> Copy:
+def _copy(stream: BinaryIO, check: Callable[[bytes], None], progress: Progress | None) -> Copy:
     """The copy, whole; if anything goes wrong, there is none."""
     copy = Copy()
     try:
         while block := _read(stream):
             if copy.file.tell() == 0:  # an endless /dev/zero must not fill the disk
-                refuse_binary(shown, block[:HEAD_BYTES], encoding)
+                check(block[:HEAD_BYTES])
             copy.file.write(block)
             if progress:
                 progress(copy.file.tell(), None)

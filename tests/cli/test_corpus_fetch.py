@@ -55,6 +55,17 @@ def test_a_contact_that_is_none(cli: Cli) -> None:
     assert said.err.startswith("charnn: contact must be printable characters, got ")
 
 
+def test_a_title_that_is_none(cli: Cli) -> None:
+    said = cli("corpus", "fetch", "mujeong", "--title", "\udcff")
+    assert said.code == 2
+    assert said.err == "charnn: title must be printable characters, got '\\udcff'\n"
+
+
+def test_an_output_that_names_no_file(cli: Cli) -> None:
+    said = cli("corpus", "fetch", "mujeong", "-o", ".")
+    assert (said.code, said.err) == (2, "charnn: output must name a file, got '.'\n")
+
+
 def test_train_says_what_brings_a_text_of_the_catalogue(cli: Cli) -> None:
     said = cli("train", "corpora/mujeong.txt", "--ui", "none")
     assert (said.code, said.err) == (

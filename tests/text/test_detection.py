@@ -83,6 +83,31 @@ def test_two_encodings_one_after_the_other() -> None:
     assert found == Detected("utf-8", Certainty.GUESS, why, len(head))
 
 
+@pytest.mark.parametrize("paragraph", [3_000, 30_000])
+def test_one_letter_of_an_old_western_encoding_among_long_paragraphs(paragraph: int) -> None:
+    plain = ("The quick brown fox jumps over the lazy dog. " * 999)[:paragraph] + "\n"
+    text = plain * 3 + plain[:-9] + " café\n" + plain * 9
+    found = detect(text.encode("cp1252"))
+    assert found.encoding == "cp1252"
+    assert found.certainty in (Certainty.LIKELY, Certainty.GUESS)
+
+
+@pytest.mark.parametrize("paragraph", [3_000, 30_000])
+@pytest.mark.parametrize("korean", [KOREAN[:37], "이것은 나의 이야기"])
+def test_little_korean_among_long_paragraphs_of_english(paragraph: int, korean: str) -> None:
+    plain = ("The quick brown fox jumps over the lazy dog. " * 999)[:paragraph] + "\n"
+    found = detect((plain * 3 + plain[:-9] + f" {korean}\n" + plain * 9).encode("cp949"))
+    assert (found.encoding, found.why) == ("cp949", EVERYDAY)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_damaged_byte_in_a_text_of_one_line(encoding: str) -> None:
+    data = bytearray(KOREAN.replace("\n", " ").encode(encoding) * 20)
+    data[data.index(b" ", len(data) // 2)] = 0xFF
+    found = detect(bytes(data))
+    assert (found.encoding, found.why) == (encoding, "nearly all of it is valid")
+
+
 @pytest.mark.parametrize("encoding", ["euc_jp", "shift_jis", "gb18030", "big5"])
 def test_other_languages_are_not_taken_for_korean(encoding: str) -> None:
     japanese = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"

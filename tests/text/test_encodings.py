@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charnn.errors import CharnnError, EncodingError, OptionError, TextError
-from charnn.text.encodings import decode_stream, likely_encoding, text_encoding
+from charnn.text.encodings import NULS_MENDED, decode_stream, likely_encoding, text_encoding
 
 KOREAN = (
     "겨울이 깊어 갈수록 마을은 더 조용해졌다. 할머니는 불을 지피며 "
@@ -197,6 +197,22 @@ def test_random_bytes_are_binary() -> None:
     assert refusal(NOISE).endswith(
         "; no known encoding fits it: is it text? If so, name its encoding with --encoding"
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16", "utf-32-be"])
+def test_nuls_alone_are_binary(encoding: str) -> None:
+    assert refusal(b"\0" * 8, encoding, TextError) == (
+        "a.txt is binary (it has NUL bytes), not text: name a plain text file"
+    )
+    assert read("\0가".encode("utf-32-be"), "utf-32-be") == "\0가"
+
+
+def test_as_many_nuls_as_are_allowed() -> None:
+    data = b"a" * 95 + b"\0" * 5
+    assert "".join(decode_stream(io.BytesIO(data), "a.txt", "utf-8", 7, NULS_MENDED))
+    for many, limit in ((data, 0.001), (data + b"\0", NULS_MENDED)):
+        with pytest.raises(TextError, match=r"^a\.txt is binary"):
+            list(decode_stream(io.BytesIO(many), "a.txt", "utf-8", 7, limit))
 
 
 def test_a_stray_nul_is_text() -> None:

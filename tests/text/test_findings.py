@@ -46,7 +46,13 @@ def found(path: Path, data: bytes) -> list[str]:
         ("\0", f"1 control character: {CLEAN} --controls removes such"),
         (
             "\u200b\u200b",
-            f"2 zero-width or otherwise unseen characters: {CLEAN} --controls removes such",
+            f"2 zero-width or otherwise unseen characters: {CLEAN} --controls removes those that "
+            "no script needs; joiners, fillers and variation selectors stay",
+        ),
+        (
+            "\u3164",
+            f"1 zero-width or otherwise unseen character: {CLEAN} --controls removes those that "
+            "no script needs; joiners, fillers and variation selectors stay",
         ),
         (
             "가\ufeff\ufeff",

@@ -108,6 +108,12 @@ def test_stdin_in_any_encoding() -> None:
     assert found.files[0].name == "stdin"
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs devices")
+def test_nothing_but_nuls_ends_at_once() -> None:
+    with pytest.raises(TextError, match=r"^/dev/zero is binary \(it has NUL bytes\)"):
+        inspect_texts("/dev/zero")
+
+
 def test_a_long_text_is_counted_whole_and_sampled(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

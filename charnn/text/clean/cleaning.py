@@ -15,10 +15,10 @@ from charnn.errors import EncodingError, OptionError, TextError
 from charnn.text.clean import characters, composition, glosses, lines, pages
 from charnn.text.clean.streams import Tally
 from charnn.text.detection import Certainty, detect_encoding
-from charnn.text.encodings import decode_stream, text_encoding
+from charnn.text.encodings import NULS_ALLOWED, NULS_MENDED, decode_stream, text_encoding
 from charnn.text.files import TextFile, find_files, shown_path, unreadable
 from charnn.text.new_file import new_file, refuse_existing
-from charnn.text.spool import Copies, Progress
+from charnn.text.spool import ANY_ENCODING, Copies, Progress
 
 AUTO: Final = "auto"
 _BLOCK_BYTES: Final = 1 << 20
@@ -132,8 +132,9 @@ def clean(
         refuse_existing(Path(output))
     file = _the_file(source)
     with closing(Copies(stdin)) as copies:
-        copies.make([file], codec, progress)
-        original = _Original(file, copies, codec, progress)
+        nuls_allowed = NULS_MENDED if repairs.controls else NULS_ALLOWED
+        copies.make([file], ANY_ENCODING if encoding == AUTO else codec, progress, nuls_allowed)
+        original = _Original(file, copies, codec, nuls_allowed, progress)
         if encoding == AUTO:
             original.encoding = original.find_encoding()
         report = Report(file.shown, original.encoding)
@@ -152,13 +153,19 @@ class _Original:
     """The characters of a file as they are, as often as they are wanted."""
 
     def __init__(
-        self, file: TextFile, copies: Copies, encoding: str, progress: Progress | None
+        self,
+        file: TextFile,
+        copies: Copies,
+        encoding: str,
+        nuls_allowed: float,
+        progress: Progress | None,
     ) -> None:
         self.encoding = encoding
         self.byte_order_mark = False
         self._shown = file.shown
         self._path = copies.path(file)
         self._size = copies.size(file)
+        self._nuls_allowed = nuls_allowed
         self._progress = progress
 
     def read(self) -> Iterator[str]:
@@ -166,7 +173,9 @@ class _Original:
         at_start = True
         try:
             with self._path.open("rb") as stream:
-                for text in decode_stream(stream, self._shown, self.encoding, _BLOCK_BYTES):
+                for text in decode_stream(
+                    stream, self._shown, self.encoding, _BLOCK_BYTES, self._nuls_allowed
+                ):
                     marked = at_start and text[0] == "\N{ZERO WIDTH NO-BREAK SPACE}"
                     self.byte_order_mark |= marked
                     at_start = False

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -26,10 +27,12 @@ from charnn.text.fetch.mediawiki import (
 from charnn.text.fetch.rendered import read_rendered_page
 from charnn.text.fetch.transport import FetchError, Patience, Transport
 from charnn.text.fetch.wikitext import Read, read_wikitext
-from charnn.text.new_file import new_file, refuse_existing
+from charnn.text.new_file import make_folder, new_file, refuse_existing, refuse_no_room
 
 SOURCE_SUFFIX: Final = ".source.json"
 _RELISTS: Final = 2
+_A_LITTLE: Final = 200  # characters that a page of contents may have beside its links
+_LINK: Final = re.compile(r"\[\[[^\[\]]*\]\]")
 _DIGITS: Final = re.compile(r"(\d+)")
 _NUMERALS: Final = {c: n for n, c in enumerate("〇一二三四五六七八九")} | {"零": 0, "○": 0}
 _NUMERAL: Final = re.compile("[〇零○一二三四五六七八九十百]+")
@@ -69,7 +72,7 @@ def find_work(name: str) -> Work:
 
 def fetch(
     work: Work,
-    output: Path | None = None,
+    output: str | Path | None = None,
     *,
     title: str | None = None,
     contact: str | None = None,
@@ -87,14 +90,11 @@ def fetch(
         patience: how long to wait for what.
 
     Raises:
-        OptionError: one of the two files is there already.
+        OptionError: `output` names no file, or one of the two files is there already.
         TextError: a file cannot be written, or (FetchError) the wiki cannot be reached, has no such
             page, or does not answer as a MediaWiki.
     """
-    path = output if output is not None else work.file
-    source = path.with_name(path.stem + SOURCE_SUFFIX)
-    for one in (path, source):
-        refuse_existing(one)
+    path, source = _places(work, output)
     patience = patience or Patience()
     wiki = Transport(api or f"https://{work.host}/w/api.php", contact, patience)
     book = _read_book(wiki, work, title or work.title, patience)
@@ -102,7 +102,7 @@ def fetch(
     if not text:
         raise FetchError(f"{wiki.host}: {book.listing.main.title!r} has no text that can be read")
     if output is None:
-        path.parent.mkdir(exist_ok=True)
+        make_folder(path.parent)
     data = text.encode()
     origin = {**_origin(work, book), "characters": len(text)}
     origin["sha256"] = hashlib.sha256(data).hexdigest()
@@ -110,6 +110,19 @@ def fetch(
         body.write(data)
         stream.write(json.dumps(origin, ensure_ascii=False, indent=1).encode() + b"\n")
     return Fetched(path, source, len(text), len(book.revisions), book.notes())
+
+
+def _places(work: Work, output: str | Path | None) -> tuple[Path, Path]:
+    """Where the text goes and what tells of it, once both can be written; nothing is made yet."""
+    path = work.file if output is None else Path(output)
+    if not path.name:
+        raise OptionError(f"output must name a file, got {str(output)!r}")
+    source = path.with_name(path.stem + SOURCE_SUFFIX)
+    for one in (path, source):
+        refuse_existing(one)
+    to_be_made = output is None and not os.path.lexists(path.parent)
+    refuse_no_room(path.parent if to_be_made else path)
+    return path, source
 
 
 @dataclass(slots=True)
@@ -122,6 +135,8 @@ class _Book:
         revisions: its pages, in order.
         blocks: the paragraphs of each.
         reads: what was met in each.
+        skipped: the titles of sub-pages that are not the work.
+        not_taken: characters of its own page, where its text is that of the sub-pages.
     """
 
     listing: Listing
@@ -130,6 +145,7 @@ class _Book:
     blocks: list[list[Block]] = field(default_factory=list)
     reads: list[Read] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    not_taken: int = 0
 
     def text(self) -> str:
         """The pages one after another, a blank line between them."""
@@ -156,6 +172,11 @@ class _Book:
             notes.append(f"templates left out that may show text: {most}")
         if self.skipped:
             notes.append(f"sub-pages left out: {', '.join(self.skipped[:5])}")
+        if self.not_taken > _A_LITTLE:
+            notes.append(
+                f"text of {self.listing.main.title} itself left out "
+                f"({self.not_taken:,} characters beside its links): its sub-pages are the work"
+            )
         if not self.licences:
             notes.append("no template on the pages tells of copyright: check it yourself")
         return notes
@@ -185,6 +206,7 @@ def _read_listed(wiki: Transport, work: Work, listing: Listing, patience: Patien
         _add(wiki, book, main)
         return book
     book.reads.append(contents)  # the page of contents has the licence, and no text of the work
+    book.not_taken = len(as_text(read_wikitext(_LINK.sub("", main.wikitext)).blocks))
     for number, revision in enumerate(read_revisions(wiki, ordered), 1):
         patience.tell(f"{number:,}/{len(ordered):,} {revision.title}")
         _add(wiki, book, revision)

@@ -159,19 +159,15 @@ def _revisions(wiki: Transport, pages: Sequence[Page]) -> Iterator[Revision]:
         query = _at(wiki, data, "query", kind=dict)
         for page in _list_in(query, "pages"):
             for revision in _list_in(page, "revisions"):
-                yield from _revision(wiki, page, revision)
+                yield from _revision(page, revision)
 
 
-def _revision(wiki: Transport, page: dict[str, Any], revision: Any) -> Iterator[Revision]:
+def _revision(page: dict[str, Any], revision: Any) -> Iterator[Revision]:
     """One revision, if its text came with it: a long answer leaves texts for the next one."""
     number = _in(revision, "revid")
     text = _in(_in(_in(revision, "slots"), "main"), "content")
     if not isinstance(text, str) or not isinstance(number, int):
         return
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise FetchError(f"{wiki.host} answers with what is no text (a lone surrogate)") from None
     yield Revision(str(_in(page, "title")), number, str(_in(revision, "timestamp")), text)
 
 

@@ -6,6 +6,7 @@ What to ask for is left to mediawiki.py.
 import http.client
 import json
 import platform
+import string
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 from typing import IO, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from charnn._version import __version__
 from charnn.errors import TextError
@@ -27,7 +28,8 @@ _MOST_REDIRECTS: Final = 5
 _FIRST_WAIT: Final = 5.0
 _BUSY: Final = (429, 500, 502, 503, 504)
 _BUSY_CODES: Final = ("maxlag", "ratelimited", "readonly", "internal_api_error_DBQueryTimeoutError")
-_BROKEN: Final = (http.client.HTTPException, ConnectionError, TimeoutError)
+_BROKEN: Final = (http.client.HTTPException, OSError)
+_PLAIN: Final = string.punctuation + " "
 
 
 class FetchError(TextError):
@@ -67,12 +69,12 @@ def user_agent(contact: str | None) -> str:
     """What the program calls itself, so that those who run the wiki can reach who runs it.
 
     Args:
-        contact: an e-mail address or a page.
+        contact: an e-mail address or a page; what is not ASCII is percent-encoded.
 
     >>> user_agent("me@example.org").split(" Python")[0]
     'charnn/0.1.0 (fetches single works by hand; me@example.org)'
     """
-    reach = contact or "no contact given"
+    reach = quote(contact, safe=_PLAIN) if contact else "no contact given"
     return (
         f"charnn/{__version__} (fetches single works by hand; {reach}) "
         f"Python-urllib/{platform.python_version()}"
@@ -152,7 +154,7 @@ class Transport:
         """The bytes of an answer, if they come in time and are no flood."""
         end = self._patience.clock() + self._patience.longest_answer
         blocks, size = [], 0
-        while block := response.read(_BLOCK_BYTES):
+        while block := response.read1(_BLOCK_BYTES):
             blocks.append(block)
             size += len(block)
             if size > LARGEST_ANSWER:
@@ -170,6 +172,11 @@ class Transport:
         """The JSON object in an answer."""
         try:
             data = json.loads(body)
+            json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise FetchError(
+                f"{self.host} answers with what is no text (a lone surrogate)"
+            ) from None
         except (ValueError, RecursionError):
             if body.lstrip()[:1] in (b"{", b""):
                 raise _AgainError("the answer was cut short") from None
@@ -207,6 +214,25 @@ class _NearRedirects(urllib.request.HTTPRedirectHandler):
 
     def __init__(self, api: str) -> None:
         self._api = urlsplit(api)
+
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> Any:
+        """What the new address answers."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError as error:
+            fp.close()
+            raise FetchError(
+                f"{self._api.hostname} sends on to what is no address ({_plain(error)})"
+            ) from None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(
         self,
@@ -249,7 +275,7 @@ def _retry_after(headers: Message) -> float | None:
     """The seconds that an answer asks to wait; None if it does not say, or says a date."""
     try:
         return max(0.0, float(int(headers.get("Retry-After", ""))))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -7,7 +7,7 @@ stretch; headers and licences are left out; so is every other, and it is named.
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -19,46 +19,17 @@ _DEPTH: Final = 40
 # Templates that show their first argument, whatever they do to how it looks.
 _SHOWN: Final = frozenset(
     {
-        *(
-            "옛한글",
-            "옛한글 인라인",
-            "옛한글인라인",
-            "작게",
-            "더 작게",
-            "더작게",
-            "크게",
-            "더 크게",
-        ),
-        *("더크게", "가운데", "가운데 정렬", "오른쪽", "오른쪽 정렬", "왼쪽", "드러냄표", "밑줄"),
-        *(
-            "윗주",
-            "루비",
-            "분주",
-            "sic",
-            "u",
-            "du",
-            "uc",
-            "sc",
-            "small-caps",
-            "c",
-            "center",
-            "right",
-        ),
-        *(
-            "larger",
-            "smaller",
-            "x-larger",
-            "x-smaller",
-            "xx-larger",
-            "nowrap",
-            "ruby",
-            "ルビ",
-            "圏点",
-        ),
-        *("傍点", "標楷體", "big", "small", "block center", "nop", "hws", "gap", "right|offset"),
+        *("옛한글", "옛한글 인라인", "옛한글인라인", "드러냄표", "밑줄", "윗주", "루비", "분주"),
+        *("작게", "더 작게", "더작게", "크게", "더 크게", "더크게"),
+        *("가운데", "가운데 정렬", "오른쪽", "오른쪽 정렬", "왼쪽"),
+        *("sic", "u", "du", "uc", "sc", "small-caps", "c", "center", "block center", "right"),
+        *("big", "small", "larger", "smaller", "x-larger", "x-smaller", "xx-larger"),
+        *("nowrap", "nop", "hws", "ruby", "tooltip", "popup"),
+        *("ルビ", "圏点", "傍点", "標楷體"),
     }
 )
-_LAST_SHOWN: Final = frozenset({"lang", "언어", "tooltip", "popup", "sperrschrift"})
+_LAST_SHOWN: Final = frozenset({"lang", "언어", "sperrschrift"})
+_GAP: Final = "gap"  # its argument is a width
 # Templates about the page, not of it.
 _ABOUT: Final = re.compile(
     r"머리말|header\d?|한시|소설|시|저작권.*|pd.*|public domain.*|cc-.*|gfdl.*|저자|이전.*|다음.*"
@@ -79,14 +50,15 @@ _UNSEEN: Final = re.compile(
 _TOKEN: Final = re.compile(r"\{\{|\}\}|\[\[|\]\]|\{\||\|\}(?!\})")
 _CLOSES: Final = {"}}": "{{", "]]": "[[", "|}": "{|"}
 _TRANSCLUDED: Final = re.compile(r"<pages\b[^<>]*>", re.IGNORECASE)
-_EXTERNAL: Final = re.compile(r"\[(?:https?:)?//[^\s\[\]]+\s*([^\[\]\n]*)\]")
+_EXTERNAL: Final = re.compile(r"\[(?:https?:)?//[^\s\[\]]++\s*+([^\[\]\n]*)\]")
 _BREAK: Final = re.compile(r"<(?:br|/?p|/?div|/?poem|/?center|hr)\b[^<>]*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"</?[a-zA-Z][^<>\n]*>")
-_HEADING: Final = re.compile(r"(={1,6})[ \t]*([^\n]*?)[ \t]*\1[ \t]*")
+_DEEPEST: Final = 6  # level of a heading
 _LIST_MARKS: Final = re.compile(r"[*#:;]+[ \t]*")
 _MAGIC: Final = re.compile(r"__[^\W\d_]+__")
 _QUOTES: Final = re.compile("'{2,5}")
-_NAMED_ARGUMENT: Final = re.compile(r"\s*(?:\d+|[^\W\d][\w -]{0,30}?)\s*=(?!=)")
+_NAMED_ARGUMENT: Final = re.compile(r"\s*[^\W\d][\w -]{0,30}?\s*=(?!=)")
+_NUMBERED_ARGUMENT: Final = re.compile(r"\s*(\d{1,3})\s*=(?!=)")
 
 
 @dataclass(slots=True)
@@ -178,8 +150,10 @@ def _template(inside: str, read: Read) -> str:
     """What a template shows, as far as that is known."""
     name, *arguments = inside.split("|")
     name = name.strip().replace("_", " ")
-    plain = [one for one in arguments if not _NAMED_ARGUMENT.match(one)]
+    plain = _without_names(arguments)
     key = name.casefold()
+    if key == _GAP:
+        return " "
     if key in _SHOWN:
         return plain[0] if plain else ""
     if key in _LAST_SHOWN:
@@ -189,6 +163,23 @@ def _template(inside: str, read: Read) -> str:
     else:
         read.left_out[name[:80]] += 1
     return ""
+
+
+def _without_names(arguments: Sequence[str]) -> list[str]:
+    """The arguments that have a place and no name, in order; some tell their place themselves.
+
+    >>> _without_names(["size=5", "2=나=다", "가"])
+    ['가', '나=다']
+    """
+    places: dict[int, str] = {}
+    unnumbered = 0
+    for argument in arguments:
+        if numbered := _NUMBERED_ARGUMENT.match(argument):
+            places[int(numbered[1])] = argument[numbered.end() :].strip()
+        elif not _NAMED_ARGUMENT.match(argument):
+            unnumbered += 1
+            places[unnumbered] = argument
+    return [places[place] for place in sorted(places)]
 
 
 def _link(inside: str, read: Read) -> str:
@@ -218,11 +209,26 @@ def _blocks(text: str) -> Iterator[Block]:
     text = _QUOTES.sub("", _MAGIC.sub("", _EXTERNAL.sub(r"\1", _BREAK.sub("\n", text))))
     for line in text.split("\n"):
         bare = line.strip()
-        heading = _HEADING.fullmatch(bare)
-        if heading and heading[2]:
-            yield Block(_plain(heading[2]), len(heading[1]))
+        level, title = _heading(bare)
+        if level and title:
+            yield Block(_plain(title), level)
         elif not bare.startswith("----"):
             yield Block(_plain(_LIST_MARKS.sub("", bare, count=1) if bare[:1] in "*#:;" else bare))
+
+
+def _heading(line: str) -> tuple[int, str]:
+    """The level of a heading, from 1 to 6, and what it says; level 0 for any other line.
+
+    Args:
+        line: without spaces at its ends.
+
+    >>> _heading("== 1 =="), _heading("=== 가 ="), _heading("가")
+    ((2, '1'), (1, '== 가'), (0, '가'))
+    """
+    before = len(line) - len(line.lstrip("="))
+    behind = len(line) - len(line.rstrip("="))
+    level = min(_DEEPEST, before, behind, len(line) // 2)
+    return level, line[level : len(line) - level].strip(" \t")
 
 
 def _plain(text: str) -> str:

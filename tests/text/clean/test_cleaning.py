@@ -59,6 +59,38 @@ def test_stdin(tmp_path: Path) -> None:
     assert (tmp_path / "new.txt").read_bytes() == b"a\nb"
 
 
+@pytest.mark.parametrize("encoding", [None, "auto", "cp949"])
+def test_nuls_are_taken_from_a_text_that_has_many(tmp_path: Path, encoding: str | None) -> None:
+    codec = encoding if encoding == "cp949" else "utf-8"
+    source = tmp_path / "old.txt"
+    source.write_bytes((KOREAN[:40] + "\0\0").encode(codec))
+    binary = "binary (it has NUL bytes), not text: name a plain text file"
+    message = refusal(TextError, source, None, Repairs(newlines=True), encoding=encoding)
+    assert message == f"{source} is {binary}"
+    for named in (source, "-"):
+        output = tmp_path / f"new of {Path(named).name}"
+        stdin = io.BytesIO(source.read_bytes())
+        clean(named, output, Repairs(controls=True), encoding=encoding, stdin=stdin)
+        assert output.read_text("utf-8") == KOREAN[:40]
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-32-be", "cp949"])
+def test_stdin_in_an_encoding_that_is_found_out(tmp_path: Path, novella: Path, name: str) -> None:
+    text = novella.read_text("utf-8")[:9000].encode("cp949", "ignore").decode("cp949")
+    stdin = io.BytesIO(text.encode(name))
+    report = clean("-", tmp_path / "new.txt", Repairs(), encoding="auto", stdin=stdin)
+    assert report.encoding == name
+    assert (tmp_path / "new.txt").read_text("utf-8") == text
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs devices")
+@pytest.mark.parametrize("encoding", ["auto", "utf-32"])
+def test_nothing_but_nuls_ends_at_once(encoding: str) -> None:
+    binary = "binary (it has NUL bytes), not text: name a plain text file"
+    message = refusal(TextError, "/dev/zero", None, ALL_REPAIRS, encoding=encoding)
+    assert message == f"/dev/zero is {binary}"
+
+
 def test_memory_does_not_grow_with_the_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,33 @@ def test_sub_pages_that_are_not_the_work_are_left_out(wiki: Wiki, tmp_path: Path
     assert fetched.notes == [f"sub-pages left out: {work.title}/현대어 해석"]
 
 
+@pytest.mark.parametrize(
+    ("own", "notes"),
+    [
+        (
+            "나는 머리말이다. " * 30,
+            [
+                "text of 무정 itself left out (300 characters beside its links): "
+                "its sub-pages are the work"
+            ],
+        ),
+        ("나는 짧은 소개다.", []),
+        (
+            "\n".join(f"* [[/{number}|{number}장 형식은 영어를 가르치고]]" for number in range(50)),
+            [],
+        ),
+    ],
+)
+def test_text_of_the_page_above_the_sub_pages_is_told(
+    wiki: Wiki, tmp_path: Path, own: str, notes: list[str]
+) -> None:
+    wiki.put("무정", f"{{{{머리말|제목=무정}}}}\n{own}\n{{{{PD-old-70}}}}")
+    wiki.put("무정/1", "형식은 갔다.")
+    fetched = get(wiki, tmp_path / "m.txt")
+    assert (tmp_path / "m.txt").read_text("utf-8") == "형식은 갔다.\n"
+    assert fetched.notes == notes
+
+
 def test_long_lists_are_continued(wiki: Wiki, tmp_path: Path) -> None:
     wiki.batch = 2
     wiki.put("무정", "{{PD-old-70}}")
@@ -217,12 +245,7 @@ def test_revisions_of_another_form_are_none(wiki: Wiki, tmp_path: Path, pages: A
     assert refusal(wiki, tmp_path / "m.txt").endswith("but does not give it: try again later")
 
 
-def test_what_is_no_text_is_refused(wiki: Wiki, tmp_path: Path) -> None:
-    wiki.put("무정", "\ud800")
-    assert refusal(wiki, tmp_path / "m.txt") == (
-        "127.0.0.1 answers with what is no text (a lone surrogate)"
-    )
-    wiki.pages.clear()
+def test_a_page_without_text_is_refused(wiki: Wiki, tmp_path: Path) -> None:
     wiki.put("무정", "{{머리말}}")
     assert refusal(wiki, tmp_path / "m.txt") == "127.0.0.1: '무정' has no text that can be read"
 
@@ -272,8 +295,53 @@ def test_the_default_place_is_the_folder_of_texts(
 
 
 def test_a_folder_that_is_not_there(novel: Wiki, tmp_path: Path) -> None:
-    with pytest.raises(TextError, match="cannot be written"):
-        get(novel, tmp_path / "no" / "m.txt")
+    output = tmp_path / "no" / "m.txt"
+    assert refused_before_asking(novel, output, TextError) == (
+        f"{output} cannot be written (No such file or directory): check the folder and the disk"
+    )
+
+
+def test_a_file_where_the_folder_of_texts_should_be(
+    novel: Wiki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpora").write_text("mine", "utf-8")
+    assert refused_before_asking(novel, None, TextError) == (
+        "corpora/mujeong.txt cannot be written (Not a directory): check the folder and the disk"
+    )
+
+
+def test_a_folder_of_texts_that_cannot_be_made(
+    novel: Wiki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", denied)
+        assert refused_before_asking(novel, None, TextError) == (
+            "corpora cannot be written (Permission denied): check the folder and the disk"
+        )
+    monkeypatch.setattr(Path, "mkdir", denied)
+    with pytest.raises(TextError, match=r"^corpora cannot be written \(Permission denied\)"):
+        fetch(MUJEONG, api=novel.api, patience=novel.patience)
+
+
+@pytest.mark.parametrize("output", ["", ".", "/"])
+def test_an_output_that_names_no_file(novel: Wiki, output: str) -> None:
+    assert refused_before_asking(novel, output, OptionError) == (
+        f"output must name a file, got {output!r}"
+    )
+
+
+def refused_before_asking(wiki: Wiki, output: str | Path | None, kind: type[CharnnError]) -> str:
+    with pytest.raises(kind) as caught:
+        fetch(MUJEONG, output, api=wiki.api, patience=wiki.patience)
+    assert type(caught.value) is kind
+    assert wiki.asked == []
+    return str(caught.value)
 
 
 def test_a_name_that_is_not_in_the_catalogue() -> None:

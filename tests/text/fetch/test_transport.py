@@ -1,8 +1,10 @@
 """One request at a time: what is asked again, what is refused, what it says of itself."""
 
 import contextlib
+import http.client
 import json
 import socket
+import ssl
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler as Handler
 from typing import Any
@@ -48,6 +50,12 @@ def test_every_request_says_who_asks_and_minds_the_lag(wiki: Wiki) -> None:
     assert "me@example.org" in wiki.agents[0]
 
 
+def test_who_asks_may_have_a_name_in_any_letters(wiki: Wiki) -> None:
+    assert ask(wiki, contact="홍길동 <hong+charnn@example.org> 100%; a~b")["query"]
+    name = "%ED%99%8D%EA%B8%B8%EB%8F%99"
+    assert f"; {name} <hong+charnn@example.org> 100%; a~b)" in wiki.agents[0]
+
+
 def test_requests_keep_their_distance(wiki: Wiki) -> None:
     line = Transport(wiki.api, None, wiki.patience)
     for _ in range(3):
@@ -88,7 +96,7 @@ def test_nobody_waits_for_minutes(wiki: Wiki, asked: str) -> None:
     assert len(wiki.asked) == 1
 
 
-@pytest.mark.parametrize("asked", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-3"])
+@pytest.mark.parametrize("asked", ["soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-3", "9" * 400])
 def test_what_cannot_be_waited_for_is_a_number_of_our_own(wiki: Wiki, asked: str) -> None:
     wiki.faults = [lambda handler: say(handler, b"", 429, Retry_After=asked)]
     assert ask(wiki)["query"]
@@ -156,6 +164,39 @@ def test_an_answer_that_trickles_is_given_up(wiki: Wiki) -> None:
         Transport(wiki.api, None, patience).ask(action="query", titles="무정")
 
 
+def test_every_block_of_an_answer_that_trickles_is_looked_at(wiki: Wiki) -> None:
+    wiki.faults = [stall] * TRIES
+    patience = wiki.patience
+    ticks = iter(range(0, 10_000, 100))
+    patience.clock = lambda: float(next(ticks))
+    patience.timeout, patience.longest_answer = 0.5, 50.0
+    with pytest.raises(FetchError, match="the answer took too long"):
+        Transport(wiki.api, None, patience).ask(action="query", titles="무정")
+
+
+@pytest.mark.parametrize("broken", [ssl.SSLError(1, "bad record"), OSError(113, "No route")])
+def test_a_line_that_breaks_within_an_answer_is_bad_luck(
+    wiki: Wiki, monkeypatch: pytest.MonkeyPatch, broken: OSError
+) -> None:
+    line = Transport(wiki.api, None, wiki.patience)
+    body, breaks = line._body, [broken]
+
+    def read(response: http.client.HTTPResponse) -> bytes:
+        if breaks:
+            raise breaks.pop()
+        return body(response)
+
+    monkeypatch.setattr(line, "_body", read)
+    assert line.ask(action="query", titles="무정")["query"]
+    assert wiki.told == ["127.0.0.1: the connection broke; again in 5 s"]
+
+
+@pytest.mark.parametrize("body", [rb'{"query": ["\ud800"]}', rb'{"\udfff": 1}', b'"\xed\xa0\x80"'])
+def test_what_is_no_text_is_refused(wiki: Wiki, body: bytes) -> None:
+    wiki.faults = [lambda handler: say(handler, body)]
+    assert refusal(wiki) == "127.0.0.1 answers with what is no text (a lone surrogate)"
+
+
 def test_a_flood_is_refused(wiki: Wiki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "LARGEST_ANSWER", 1 << 20)
 
@@ -206,6 +247,11 @@ def test_a_redirect_of_the_same_wiki_is_followed(wiki: Wiki) -> None:
 def test_no_other_redirect_is(wiki: Wiki, target: str) -> None:
     wiki.faults = [lambda handler: say(handler, b"", 302, Location=target)]
     assert refusal(wiki) == f"127.0.0.1 sends on to {target}, which is not followed"
+
+
+def test_a_redirect_to_what_is_no_address(wiki: Wiki) -> None:
+    wiki.faults = [lambda handler: say(handler, b"", 302, Location="http://[")]
+    assert refusal(wiki) == "127.0.0.1 sends on to what is no address (Invalid IPv6 URL)"
 
 
 def test_a_file_is_no_wiki(wiki: Wiki) -> None:

@@ -1,5 +1,6 @@
 """Wikitext and HTML to paragraphs."""
 
+import re
 import time
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from charnn.text.fetch.blocks import Block, as_text
 from charnn.text.fetch.rendered import read_rendered_page
-from charnn.text.fetch.wikitext import read_wikitext
+from charnn.text.fetch.wikitext import _heading, read_wikitext
 
 PAGE = """{{머리말
 |제목 = 무정
@@ -83,10 +84,32 @@ def test_a_page() -> None:
         ("=== 주석 ===\n가\n==== 밑 ====\n나\n== 3 ==\n다", "3\n다"),
         ("a < b && c > d", "a < b && c > d"),
         ("= =", "= ="),
+        ("=== 가 =", "== 가"),
+        ("{{center|1=제목}}", "제목"),
+        ("{{작게|1=가=나}}다", "가=나다"),
+        ("{{작게|크기=2|가}}", "가"),
+        ("{{작게| 1 = 가 }}나", "가나"),
+        ("{{윗주|2=선형|1=善馨}}", "善馨"),
+        ("{{lang|2=無情|1=zh}}", "無情"),
+        ("{{작게|제1회=가}}나", "나"),
+        ("It{{gap|2em}}is", "It is"),
+        ("{{tooltip|text|hover}}", "text"),
+        ("{{popup|text|hover}}", "text"),
+        ("가[//a.org\n나]다[http://a b\n]", "가나다[http://a b\n]"),
     ],
 )
 def test_bits_of_it(wikitext: str, text: str) -> None:
     assert as_text(read_wikitext(wikitext).blocks).rstrip("\n") == text
+
+
+_HEADING = re.compile(r"(={1,6})[ \t]*([^\n]*?)[ \t]*\1[ \t]*")
+
+
+@given(st.text(st.sampled_from("= \tab"), max_size=24).map(str.strip))
+def test_headings_are_those_of_the_pattern_that_takes_cubic_time(line: str) -> None:
+    found = _HEADING.fullmatch(line)
+    expected = (len(found[1]), found[2]) if found else (0, line)
+    assert _heading(line) == expected
 
 
 def test_a_page_of_scans_is_known() -> None:
@@ -112,6 +135,11 @@ def test_any_wikitext_can_be_read(wikitext: str) -> None:
         "<" * 200_000,
         "'" * 200_000,
         "=" * 100_000 + " 가 " + "=" * 99_999,
+        "=" + " " * 100_000 + "x",
+        "=" + " \t" * 50_000 + "가" + " " * 50_000 + "x",
+        "[//" + "a" * 100_000,
+        "[//a" + " " * 100_000,
+        "{{작게|" + "1" * 50_000 + " " * 50_000 + "}}",
         "{{" + "|" * 200_000 + "}}",
         "[http://a " * 20_000,
         "<gallery>" * 100_000,
