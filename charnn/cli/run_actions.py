@@ -125,6 +125,6 @@ def _agrees(question: str, yes: bool) -> bool:
 
     if yes:
         return True
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise OptionError("nobody can be asked here, stdin is no terminal: add --yes")
     return click.confirm(safe_text(question, newline=" "), err=True)

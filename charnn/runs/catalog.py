@@ -7,6 +7,7 @@ whether the weights are whole is left to who opens them.
 import os
 import stat
 import time
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -187,7 +188,16 @@ def _candidates(checkpoints: Path, text: str) -> list[Path]:
     except RuntimeError:  # ~name of nobody
         path = Path(text)
     named = not any(mark in text for mark in "/\\") and text not in (".", "..")
-    return [checkpoints / text, path] if named else [path]
+    return [checkpoints / text, path, *_alike(checkpoints, text)] if named else [path]
+
+
+def _alike(checkpoints: Path, text: str) -> list[Path]:
+    """Runs whose name is another way to write the same: composed or in separate jamo."""
+    if text.isascii():
+        return []
+    wanted = unicodedata.normalize("NFC", text)
+    paths = _run_paths(checkpoints)
+    return [path for path in paths if unicodedata.normalize("NFC", path.name) == wanted]
 
 
 def _newest(checkpoints: Path) -> Run:
@@ -212,7 +222,7 @@ def _ways_out(checkpoints: Path, wanted: str = "") -> str:
             "name the folder of runs with --checkpoints"
         )
     close = get_close_matches(wanted, names, n=1)
-    hint = f", perhaps {close[0]!r}?" if close else ": name one of them with -m"
+    hint = f", perhaps {close[0]!r}?" if close else ": name one of them"
     return f"in {str(checkpoints)!r} there is {_names(names)}{hint}"
 
 

@@ -279,7 +279,7 @@ def _check_rest(run: Run) -> Iterator[Finding]:
     who = holder(run.path)
     for name in _names(run.path):
         path = run.path / name
-        if is_leftover(name):
+        if is_leftover(name) and belongs(name):
             note = "being written" if who else "left from a save that died, --prune removes it"
             yield Finding(name, None, note, is_aside=True)
         elif not belongs(name):

@@ -5,9 +5,10 @@ Asking a person first is left to the command.
 
 import contextlib
 import os
+import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from charnn.runs.streams import STREAM_KEY, STREAMS
 
 _STALE_SECONDS = 3600.0
 """What nobody has written to for so long is not being written any more."""
+_HALF_EXPORTED = re.compile(rf"\..+\.charnn\.\d+{re.escape(NEW)}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +117,10 @@ def find_waste(checkpoints: Path, now: float | None = None) -> list[Waste]:
     moment = time.time() if now is None else now
     with _looking_into(checkpoints):
         runs = [path for path in _items(checkpoints) if not path.name.startswith(".")]
-        found = list(_leftovers(checkpoints, moment))
+        found = list(_leftovers(checkpoints, moment, _is_of_a_run))
         for path in runs:
             if (path / "config.json").is_file() and holder(path) is None:
-                found += _leftovers(path, moment)
+                found += _leftovers(path, moment, lambda item: belongs(item.name))
         found += _streams(checkpoints / STREAMS, _streams_used(runs), moment)
     return found
 
@@ -178,13 +180,22 @@ def _size(file: Path) -> int:
     return 0
 
 
-def _leftovers(folder: Path, now: float) -> Iterator[Waste]:
+def _leftovers(folder: Path, now: float, ours: Callable[[Path], bool]) -> Iterator[Waste]:
     for path in _items(folder):
-        hidden = path.name.startswith(".")
-        known = belongs(path.name) or hidden
-        if is_leftover(path.name) and known and _age(path, now) > _STALE_SECONDS:
+        if is_leftover(path.name) and ours(path) and _age(path, now) > _STALE_SECONDS:
             half = "half written" if path.name.endswith(NEW) else "half removed"
             yield Waste(path, size_of(path), f"{half} when a process died")
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether something beside the runs is one half made or half deleted, or half an export.
+
+    A run may be called anything that does not begin with a dot, and the folder of runs may hold
+    what is none of charnn's.
+    """
+    if path.is_dir() and not path.is_symlink():
+        return path.name.startswith(".") and all(belongs(item.name) for item in path.iterdir())
+    return bool(_HALF_EXPORTED.fullmatch(path.name))
 
 
 def _streams_used(runs: Iterable[Path]) -> set[str]:

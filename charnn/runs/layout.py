@@ -5,6 +5,7 @@ Names only: what the files hold is left to the modules beside this one.
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -114,11 +115,12 @@ def _problem(name: str) -> str | None:
 
 
 def suitable_name(stem: str, suffix: str = "") -> str:
-    r"""The nearest name to `stem` + `suffix` that a run may have.
+    r"""The nearest name to `stem` + `suffix` that a run may have, composed as people type it.
 
     >>> suitable_name(".my/novel\n", "-2")
     'my-novel--2'
     """
+    stem = unicodedata.normalize("NFC", stem)  # files from a Mac have their names in NFD
     plain = "".join(mark if mark.isprintable() and mark not in "/\\" else "-" for mark in stem)
     room = MAX_NAME_BYTES - len(suffix.encode())
     plain = plain.lstrip(".- ").encode()[:room].decode("utf-8", "ignore").rstrip(" ")

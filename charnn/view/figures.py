@@ -53,14 +53,14 @@ def compact(number: float) -> str:
     return f"{_three_figures(scaled)}{suffixes[0]}" if suffixes[0] else f"{scaled:.0f}"
 
 
-def memory(size: int) -> str:
-    """Bytes in the unit that needs the fewest figures (powers of 1000).
+def memory(size: int | None) -> str:
+    """Bytes in the unit that needs the fewest figures (powers of 1000); None is not known.
 
-    >>> [memory(value) for value in (0, 812_300_000, 12_400_000_000)]
-    ['-', '812 MB', '12.4 GB']
+    >>> [memory(value) for value in (None, 0, 812_300_000, 12_400_000_000)]
+    ['-', '0 kB', '812 MB', '12.4 GB']
     """
-    if size <= 0:
-        return MISSING
+    if not size:
+        return MISSING if size is None else "0 kB"
     for limit, unit in ((1e6, "kB"), (1e9, "MB"), (1e12, "GB")):
         if size < limit * 0.9995:
             return f"{_three_figures(size / limit * 1000)} {unit}"

@@ -177,7 +177,7 @@ def _step_numbers(step: StepRecord | None) -> list[Line]:
         ("perplexity", figures.perplexity(step.loss), ""),
         ("rate", figures.rate(step.learning_rate), ""),
         ("gradient", figures.magnitude(step.grad_norm), ""),
-        ("memory", figures.memory(step.memory), ""),
+        ("memory", figures.memory(step.memory if step.memory > 0 else None), ""),
     ]
     return [_number(" ", FAINT, *value) for value in values]
 

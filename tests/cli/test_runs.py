@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -167,6 +168,15 @@ def test_rename_and_delete(cli: Cli, story: Path) -> None:
     assert said.code == 0
     assert re.fullmatch(r"무정 is deleted: \d+(\.\d+)? kB are free\n", said.out)
     assert [path.name for path in story.parent.iterdir()] == [".streams"]
+
+
+def test_where_stdin_is_closed_nobody_is_asked(
+    cli: Cli, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charnn.cli.run_actions.sys", SimpleNamespace(stdin=None))
+    said = cli("runs", "story", "--delete")
+    assert said.err == "charnn: nobody can be asked here, stdin is no terminal: add --yes\n"
+    assert story.exists()
 
 
 @pytest.mark.parametrize(("answer", "code"), [(True, 0), (False, 0)])

@@ -1,6 +1,7 @@
 """The runs in a folder: found by name or path, listed whatever state they are in."""
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,16 @@ def test_find_by_name_path_and_age(checkpoints: Path, monkeypatch: pytest.Monkey
     assert find_run(Path("nowhere"), ".").name == "first"
 
 
+def test_a_name_is_found_however_its_hangul_is_written(tmp_path: Path, helpers: Any) -> None:
+    """A folder from a Mac may be called in separate jamo, and a person types syllables."""
+    apart = unicodedata.normalize("NFD", "무정")
+    helpers.run(tmp_path, apart)
+    assert find_run(tmp_path, "무정").path == tmp_path / apart
+    together = helpers.run(tmp_path, "무정")
+    assert find_run(tmp_path, "무정") == together
+    assert find_run(tmp_path, apart).path == tmp_path / apart
+
+
 def refusal(checkpoints: Path, model: Any = None) -> str:
     with pytest.raises(RunNotFoundError) as caught:
         find_run(checkpoints, model)
@@ -121,9 +132,7 @@ def test_not_found(checkpoints: Path) -> None:
     assert refusal(checkpoints, "secund") == (
         f"run 'secund' is not there: {there}, perhaps 'second'?"
     )
-    assert refusal(checkpoints, "무정") == (
-        f"run '무정' is not there: {there}: name one of them with -m"
-    )
+    assert refusal(checkpoints, "무정") == (f"run '무정' is not there: {there}: name one of them")
     for model in ("", "a\0b", "x" * 5000, "notes.txt/x", "~nobody-of-that-name/x"):
         assert "is not there" in refusal(checkpoints, model)
     assert refusal(checkpoints, ".streams").startswith("run '.streams' has no config.json: in ")

@@ -113,12 +113,14 @@ def test_weights_of_another_network(whole_run: Run, helpers: Any) -> None:
 
 def test_what_does_not_belong_is_noted(whole_run: Run) -> None:
     (whole_run.path / "notes.txt").touch()
+    (whole_run.path / "notes.old").touch()
     (whole_run.path / "last.new").mkdir()
     (whole_run.path / "best" / "optimizer.pt").touch()
     (whole_run.path / "ngram.extra").touch()
     assert notes(whole_run) == {
         "best/optimizer.pt": "not part of the checkpoint; nobody reads it",
         "last.new": "left from a save that died, --prune removes it",
+        "notes.old": "not part of the run, nobody reads it",
         "notes.txt": "not part of the run, nobody reads it",
     }
     assert Finding("ngram.extra", None, "no checkpoint was made with it") in check_run(whole_run)

@@ -11,7 +11,7 @@ import pytest
 
 from charnn.corpus.scratch import ScratchFolder
 from charnn.errors import OptionError, RunError, RunExistsError, RunLockedError
-from charnn.runs.catalog import list_runs
+from charnn.runs.catalog import find_run, list_runs
 from charnn.runs.export import export_run
 from charnn.runs.housekeeping import (
     delete_run,
@@ -156,6 +156,22 @@ def test_what_crashes_have_left(checkpoints: Path, novel: Run) -> None:
     assert names(checkpoints) == {}
     assert (checkpoints / "mine.new").exists()
     assert [run.name for run in list_runs(checkpoints)] == ["novel", "mine.new"]
+
+
+def test_what_is_called_like_a_leftover_and_is_none_stays(checkpoints: Path, novel: Run) -> None:
+    renamed = rename_run(novel, "best.old")
+    (checkpoints / "last.new").mkdir()
+    (checkpoints / "config.json.old").touch()
+    (checkpoints / ".bashrc.old").touch()
+    (checkpoints / ".config.old").mkdir()
+    (checkpoints / ".config.old" / "settings").touch()
+    assert names(checkpoints) == {f".streams/{UNUSED}": "tokens no run uses"}
+    assert find_run(checkpoints, "best.old") == renamed
+
+
+def test_half_an_export_goes(checkpoints: Path) -> None:
+    (checkpoints / ".novel.charnn.123.new").touch()
+    assert names(checkpoints)[".novel.charnn.123.new"] == "half written when a process died"
 
 
 def test_an_unreadable_run_may_use_anything(checkpoints: Path, novel: Run) -> None:

@@ -1,5 +1,6 @@
 """Names: what a run may be called, and how a free name is found."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,7 @@ def test_bad_file_names(name: Any) -> None:
     with pytest.raises(RunDamagedError) as caught:
         check_file_name(name, "x")
     assert str(caught.value) == f"x names a file {name!r}, which no run has"
+
+
+def test_a_run_is_called_as_people_type_it() -> None:
+    assert suitable_name(unicodedata.normalize("NFD", "무정"), "-2") == "무정-2"
