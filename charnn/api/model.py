@@ -1,10 +1,12 @@
 """A trained run in use: it writes, and tells what a text costs it. Training is elsewhere."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charnn.api.arguments import StrPath, known, paths, seed_or_new
+from charnn.errors import OptionError
 from charnn.records import Record
 
 if TYPE_CHECKING:
@@ -74,6 +76,9 @@ class Model:
     ) -> None:
         """Go on learning from a text before writing; the run itself stays as it is.
 
+        A second call begins from the run again. A story goes on with what it was begun with, and
+        what `read` has given is of what wrote then.
+
         Args:
             texts: files or folders.
             encoding: of the texts; None is UTF-8.
@@ -134,7 +139,8 @@ class Model:
         from charnn.generation.story import Story
 
         _ = self.writer
-        return Story(self.read, self.pieces, seed_or_new(seed))
+        now = copy.copy(self)  # whatever is read later
+        return Story(now.read, now.pieces, seed_or_new(seed))
 
     def read(self, prompt: str, after: "Start | None" = None) -> "Start":
         """Read a prompt once, to write on from it as often as one likes.
@@ -198,7 +204,9 @@ class Model:
         dynamic: bool = False,
         on_record: Callable[[Record], None] | None = None,
     ) -> "Evaluation":
-        """What a text costs the model, in nats and in bits per character.
+        """What a text costs the run, in nats and in bits per character.
+
+        What `adapt` has read is not in it.
 
         Args:
             texts: files or folders; None is a part of the run's own text.
@@ -215,6 +223,10 @@ class Model:
         from charnn.training.scoring import Manner, score_part, score_text
         from charnn.training.texts import Text
 
+        if texts is not None and part is not None:
+            raise OptionError(f"part is of the run's own text, got {part!r} with texts")
+        if texts is None and (encoding is not None or document_separator is not None):
+            raise OptionError("encoding and document_separator are for texts: name some")
         manner = Manner(self._with_ngram, dynamic)
         if texts is None:
             return score_part(self._run, part, on_record, manner)

@@ -116,6 +116,8 @@ def command(
     if interactive:
         from charnn.cli.interactive import converse
 
+        with as_typed(_SPELLING):  # what no turn can fulfil is told at once
+            loaded.pieces("", ladder[0], chosen)
         with Sink(raw=raw, heat=heat, bold=True) as sink:
             converse(loaded, start, ladder[0], chosen, sink, repeated=not no_prompt)
         return
@@ -143,8 +145,9 @@ def _tell_of_indexing(loaded: api.Model, options: "SamplingOptions") -> None:
         from charnn.generation.copy_file import waits_for_copies
         from charnn.runs.run import Run
 
-        if waits_for_copies(Run(loaded.path)):
-            click.echo("indexing the text for --max-copy, once", err=True)
+        if waits_for_copies(run := Run(loaded.path)):
+            once = ", once" if run.path.is_dir() else ""
+            click.echo(f"indexing the text for --max-copy{once}", err=True)
 
 
 def _announce(seed: int, sink: Sink) -> None:

@@ -18,6 +18,8 @@ from charnn.generation.rules import DEAD, END, Rule
 from charnn.generation.symbols import Alphabet, CodePoints
 
 MOST_STATES: Final = 20_000
+_MOST_WORK: Final = 10**9
+"""States by symbols by the longest way through all rules: some seconds."""
 _COUNTED: Final = 10**9
 _NEVER: Final = 1 << 30
 
@@ -56,8 +58,8 @@ class Automaton:
     def __init__(self, rules: Sequence[Rule], starts: Sequence[int]) -> None:
         self._sizes = tuple(rule.size for rule in rules)
         count = math.prod(self._sizes)
+        asked = " and ".join(dict.fromkeys(rule.option for rule in rules))
         if count > MOST_STATES:
-            asked = " and ".join(dict.fromkeys(rule.option for rule in rules))
             got = f"{count:,}" if count < _COUNTED else "billions"
             raise OptionError(
                 f"{asked} must have at most {MOST_STATES:,} states together, got {got}: "
@@ -65,6 +67,11 @@ class Automaton:
             )
         letters = dict.fromkeys("\n" + "".join(rule.letters for rule in rules))
         self.alphabet = Alphabet("".join(letters))
+        if count * len(self.alphabet) * sum(self._sizes) > _MOST_WORK:
+            raise OptionError(
+                f"{asked} would take minutes with {count:,} states and {len(letters):,} different "
+                "characters: ask for less at once"
+            )
         self.start = int(np.ravel_multi_index(tuple(starts), self._sizes))
         self.end, dead = count, count + 1
         self._table, accepts = _join(rules, self._sizes, self.alphabet)

@@ -56,7 +56,7 @@ class Constraints:
         self.automaton = self._automaton(prompt)
         kept = copies if options.max_copy else None
         self.demands = Demands(self.automaton, kept, options.max_copy, self.lexicon.spelled)
-        copy = kept.follow(kept.begin(), prompt[-8 * (options.max_copy + 1) :]) if kept else None
+        copy = kept.follow(kept.begin(), prompt[-options.max_copy - 1 :]) if kept else None
         self._copy = copy or CopyState((), ())
         self._check()
         most = max(64, _MASKS_BYTES // tokenizer.vocab_size)
@@ -71,13 +71,14 @@ class Constraints:
         """The automaton of acrostic, initials and words, in the order of the words."""
         rules: list[Rule] = list(self.words)
         starts = [word.start for word in self.words]
+        break_first = bool(self.parts and prompt) and prompt[-1] != "\n"
         if self.parts:
             self._check_length(2 * len(self.parts) - 1)
-            lines = Acrostic(self.parts, break_first=bool(prompt) and prompt[-1] != "\n")
+            lines = Acrostic(self.parts, break_first=break_first)
             rules.append(lines)
             starts.append(lines.start)
         if self.options.initials:
-            spaced = bool(prompt) and not prompt[-1].isspace()
+            spaced = bool(prompt) and (break_first or not prompt[-1].isspace())
             leads = initial_leads(self.options.initials)
             self._check_length(len(leads))
             pattern = Initials(leads, spaced=spaced)

@@ -25,6 +25,7 @@ from charnn.runs.run import Run
 from charnn.runs.storage import replace_file
 from charnn.runs.streams import STREAM_KEY, STREAMS, kept_stream
 from charnn.runs.tensors import decode_tensors, encode_tensors
+from charnn.text.files import shown_path
 
 COPIES: Final = "copies.safetensors"
 INDEXED_AT_ONCE: Final = 20_000_000
@@ -44,17 +45,22 @@ def copies_of(
         progress: told how far the reading is.
 
     Returns:
-        None for the index where it can wait until somebody asks for it.
+        None for the index where it can wait until somebody asks for it, and None where nothing
+        need be said.
     """
     if init_from is None:
         wait = stream.parts["train"].characters > INDEXED_AT_ONCE
         return None if wait else CopyIndex([_table_of(stream, progress)]), None
-    own = _table_of(stream, progress)
+    own, name = _table_of(stream, progress), init_from.name
+    unknown = "max-copy will not know what"
     try:
-        return CopyIndex([own, *load_copies(init_from, progress).tables]), None
+        inherited = load_copies(init_from, progress).tables
     except (OptionError, RunError):
-        note = f"max-copy will not know what run {init_from.name} was trained on: it has no index"
-        return CopyIndex([own]), note
+        return CopyIndex([own]), f"{unknown} run {name} was trained on: it has no index"
+    copies = CopyIndex([own, *inherited])
+    if _begun_from(init_from) is not None and len(inherited) == 1:
+        return copies, f"{unknown} the run was trained on that {name} was begun from"
+    return copies, None
 
 
 def copies_arrays(copies: CopyIndex, text_sha256: str) -> dict[str, NDArray[Any]]:
@@ -79,13 +85,18 @@ def load_copies(run: Run, progress: Progress | None = None) -> CopyIndex:
         progress: told how far the reading of the text is, where that must be done.
 
     Raises:
-        OptionError: there is neither an index nor the tokens.
+        OptionError: there is neither an index nor the tokens, or a text before them counts too.
         RunDamagedError: the index was altered or is that of another run.
     """
     path = run.path / COPIES
     corpus = run.config().corpus
     if is_there(path):
         return _read(path, str(corpus.get("sha256")))
+    if (before := _begun_from(run)) is not None:
+        raise OptionError(
+            f"max_copy needs to know all that run {run.name} has learned from: {COPIES} is gone, "
+            f"which knew what run {shown_path(before)} was trained on: leave max_copy out"
+        )
     stream = _kept_stream(run, corpus)
     if stream is None:
         raise OptionError(
@@ -108,7 +119,15 @@ def waits_for_copies(run: Run) -> bool:
     """
     key = str(run.config().corpus.get("stream"))
     folder = run.path.parent / STREAMS / key
-    return not is_there(run.path / COPIES) and bool(STREAM_KEY.fullmatch(key)) and folder.is_dir()
+    if is_there(run.path / COPIES) or _begun_from(run) is not None:
+        return False
+    return bool(STREAM_KEY.fullmatch(key)) and folder.is_dir()
+
+
+def _begun_from(run: Run) -> str | None:
+    """The run that a run's first weights are of; None if it began from nothing."""
+    name = run.config().training.get("init_from")
+    return name if isinstance(name, str) else None
 
 
 def _table_of(stream: TokenStream, progress: Progress | None) -> Bits:

@@ -103,8 +103,9 @@ class WordPace:
     def apply(self, permitted: Floats, log_probs: Floats) -> Floats:
         """See `Pace.apply`."""
         kept = np.logaddexp.reduce(permitted[self._begin])
-        if kept == -math.inf:
+        meant = np.logaddexp.reduce(log_probs[self._begin])
+        if -math.inf in (kept, meant):
             return permitted
         paced = permitted.copy()
-        paced[self._begin] += np.logaddexp.reduce(log_probs[self._begin]) - kept
+        paced[self._begin] += meant - kept
         return paced

@@ -7,6 +7,7 @@
 A rule knows nothing of tokens and lengths; several are joined by `automaton.py`.
 """
 
+import unicodedata
 from typing import Final, Protocol
 
 from charnn.errors import OptionError
@@ -175,7 +176,7 @@ def acrostic_parts(acrostic: str) -> tuple[str, ...]:
     """What the lines of an acrostic begin with: its clusters.
 
     Raises:
-        OptionError: it holds a space or a character that cannot be seen.
+        OptionError: it holds a space or a character that cannot be seen, or begins with a mark.
 
     >>> acrostic_parts("삼행시")
     ('삼', '행', '시')
@@ -187,7 +188,13 @@ def acrostic_parts(acrostic: str) -> tuple[str, ...]:
         )
     parts: list[str] = []
     for character in acrostic:
-        if parts and hangul.ends_inside_cluster(parts[-1], character):
+        is_mark = unicodedata.category(character).startswith("M")
+        if is_mark and not parts:
+            raise OptionError(
+                f"acrostic must begin with a letter, got {character!r}, which joins the one before "
+                "it: write letters like 삼행시"
+            )
+        if is_mark or (parts and hangul.ends_inside_cluster(parts[-1], character)):
             parts[-1] += character
         else:
             parts.append(character)

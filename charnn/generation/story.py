@@ -124,7 +124,9 @@ class _Turn:
 
     def keep(self, pieces: Iterator[TextPiece]) -> Iterator[TextPiece]:
         """The same pieces, each kept before it is passed on."""
-        written = self.written
+        return self._keep(pieces, self.written)
+
+    def _keep(self, pieces: Iterator[TextPiece], written: StringIO) -> Iterator[TextPiece]:
         for piece in pieces:
             count = written.write(piece.text)
             if written is self.written:  # not written anew meanwhile

@@ -10,6 +10,7 @@ import pytest
 
 import charnn
 from charnn.errors import OptionError, RunNotFoundError, TextError
+from charnn.generation.sampler import SamplingOptions
 from charnn.records import Preparing, Record
 
 
@@ -102,3 +103,25 @@ def test_a_model_writes_better_what_it_was_trained_on(
         for steps in (1, 200)
     ]
     assert scores[1].bits_per_char < scores[0].bits_per_char - 1
+
+
+def test_a_story_goes_on_with_what_it_was_begun_with(written, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("바다와 고깃배. " * 50, encoding="utf-8")
+    texts = []
+    for adapts in (False, True):
+        model = charnn.load(written)
+        story = model.story(seed=1)
+        first = list(story.write("배가 ", SamplingOptions(length=10)))
+        if adapts:
+            model.adapt(other)
+        texts.append([*first, *story.write(" 그리고 ", SamplingOptions(length=30))])
+    assert texts[0] == texts[1]
+
+
+def test_arguments_that_would_do_nothing_are_refused(story: Path, text: Path) -> None:
+    model = charnn.load(story)
+    with pytest.raises(OptionError, match=r"^part is of the run's own text, got 'test' with"):
+        model.evaluate(text, part="test")
+    with pytest.raises(OptionError, match=r"^encoding and document_separator are for texts"):
+        model.evaluate(encoding="cp949")

@@ -1,6 +1,7 @@
 """Rules and the automaton of them, against the plain meaning of the rules."""
 
 import itertools
+import re
 from collections import deque
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charnn.errors import OptionError
 from charnn.generation.automaton import Automaton, Texts
 from charnn.generation.rules import (
     DEAD,
@@ -170,6 +172,23 @@ def test_sorts_of_characters():
 
 def test_parts_of_an_acrostic_are_clusters():
     assert acrostic_parts("가\u1112\u119e\u11ab나a") == ("가", "\u1112\u119e\u11ab", "나", "a")
+
+
+def test_marks_belong_to_the_letter_before_them():
+    assert acrostic_parts("e\u0301a❤\ufe0f") == ("e\u0301", "a", "❤\ufe0f")
+    with pytest.raises(OptionError, match=r"^acrostic must begin with a letter, got "):
+        acrostic_parts("\u0301a")
+
+
+def test_what_would_take_minutes_is_refused():
+    letters = "".join(map(chr, range(0xAC00, 0xAC00 + 2000)))
+    with pytest.raises(OptionError) as error:
+        automaton_of(rules_of(letters, "", ()))
+    assert re.fullmatch(
+        r"acrostic would take minutes with [\d,]+ states and 2,001 different characters: ask for "
+        "less at once",
+        str(error.value),
+    )
 
 
 def test_conjoining_leads_are_leads():

@@ -38,9 +38,8 @@ def stream(tmp_path):
 def run(tmp_path, stream):
     corpus = {"sha256": stream.text_sha256, "stream": stream.key}
     (tmp_path / "novel").mkdir()
-    return SimpleNamespace(
-        name="novel", path=tmp_path / "novel", config=lambda: SimpleNamespace(corpus=corpus)
-    )
+    config = SimpleNamespace(corpus=corpus, training={})
+    return SimpleNamespace(name="novel", path=tmp_path / "novel", config=lambda: config)
 
 
 def keep(run, copies, sha256):
@@ -93,6 +92,26 @@ def test_the_text_of_the_run_before_counts_too(run, stream):
     copies, note = copies_of(stream, run)
     assert len(copies.tables) == 1
     assert note == "max-copy will not know what run novel was trained on: it has no index"
+
+
+def test_an_index_that_knew_an_earlier_text_is_not_made_again_without_it(run, stream):
+    run.config().training["init_from"] = "first"
+    assert not waits_for_copies(run)
+    with pytest.raises(OptionError) as error:
+        load_copies(run)
+    assert str(error.value) == (
+        "max_copy needs to know all that run novel has learned from: copies.safetensors is gone, "
+        "which knew what run first was trained on: leave max_copy out"
+    )
+
+
+def test_a_text_that_an_index_lacks_is_told_of_again(run, stream):
+    own = copies_of(stream)[0]
+    keep(run, own, stream.text_sha256)
+    run.config().training["init_from"] = "first"  # which had no index
+    copies, note = copies_of(stream, run)
+    assert same(copies, CopyIndex([*own.tables, *own.tables]))
+    assert note == ("max-copy will not know what the run was trained on that novel was begun from")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +210,7 @@ def test_a_run_begun_from_another_takes_its_text_along_at_once(run, stream):
 
 def test_without_tokens_nobody_waits(run, stream, monkeypatch):
     corpus = {"sha256": stream.text_sha256, "stream": "../../etc"}
-    monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus))
+    monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus, training={}))
     assert not waits_for_copies(run)
 
 

@@ -75,6 +75,15 @@ def test_retry_writes_the_last_part_anew(story):
     assert story.text == "가" + before + "나" + last
 
 
+def test_a_part_that_is_written_anew_takes_nothing_of_the_one_before(story):
+    first = story.write("가", SHORT)
+    second = story.retry(SHORT)
+    text_of(first)
+    last = text_of(second)
+    assert story.text == "가" + last
+    assert story.characters == len(story.text)
+
+
 def test_nothing_can_be_written_anew_at_the_beginning(story):
     with pytest.raises(OptionError) as error:
         story.retry(SHORT)
