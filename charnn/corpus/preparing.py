@@ -31,6 +31,7 @@ def prepare_stream(
     test_fraction: float = 0.0,
     progress: Progress | None = None,
     refuse: Callable[[str], None] | None = None,
+    again: str | None = None,
 ) -> tuple[TokenStream, tuple[str, ...]]:
     """Turn a text into a token stream, or find the one that was made of the same text before.
 
@@ -44,6 +45,8 @@ def prepare_stream(
         test_fraction: see `split_text`.
         progress: told how far slow steps are.
         refuse: told the SHA-256 of the text before anything is written; may raise an error.
+        again: the key of the stream that is made again with the tokenizer that was trained for it;
+            it gets that key where this text can have it, so that who looks for it finds it.
 
     Returns:
         The stream, and what was met on the way, a line each.
@@ -60,8 +63,9 @@ def prepare_stream(
         refuse(survey.sha256)
     split = split_text(survey.characters, validation_fraction, test_fraction)
     _check_length(survey, split, validation_fraction)
-    made_by = tokenizer.fingerprint if tokenizer else f"{kind} {vocab_size}"
-    key = _key(survey, split, made_by)
+    key = trained_key = _key(survey, split, f"{kind} {vocab_size}")
+    if tokenizer and again != trained_key:
+        key = _key(survey, split, tokenizer.fingerprint)
     if (found := open_if_good(cache / key)) is not None:
         return found, survey.notes
     with Workshop(cache, key, survey, report) as workshop:

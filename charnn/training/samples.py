@@ -19,6 +19,7 @@ from charnn.generation.sampler import SamplingOptions, sample_text
 from charnn.runs.run import Run
 from charnn.text.quality import Comparison, compare
 from charnn.training.saved import stream_of
+from charnn.training.scoring import named_part
 
 PROMPT_LENGTH: Final = 200
 MOST_TRAINING: Final = 4_000_000
@@ -119,7 +120,7 @@ def measure_samples(
     check_heldout_part(part)
     options = options or SampleOptions()
     stream = stream_of(run)
-    name = part or ("test" if len(stream.part("test")) else "validation")
+    name = named_part(run, stream, part)
     heldout = _documents(_beginning(stream, name), stream.tokenizer)
     passages = _passages("\n".join(heldout), options, f"the {name} part of run {run.name}")
     samples = _continuations(writer, [prompt for prompt, _ in passages], options)
@@ -165,7 +166,8 @@ def _passages(text: str, options: SampleOptions, where: str) -> list[tuple[str, 
 
 def _beginning(stream: TokenStream, name: str) -> NDArray[np.integer[Any]]:
     """The tokens of the first characters of a part."""
-    tokens = stream.part(name)
+    # no character is more than four tokens, and few tokens end a document
+    tokens = stream.part(name)[: 8 * MOST_HELDOUT]
     characters = stream.tokenizer.token_characters[tokens]
     # cut before a token that begins a character
     stop = int(np.searchsorted(characters.cumsum(), MOST_HELDOUT, side="right"))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from charnn.corpus.accounting import Score
 from charnn.corpus.encoding import encode_source
 from charnn.corpus.split import check_part
+from charnn.corpus.stream import TokenStream
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.ensemble import Model, make_model
@@ -111,11 +112,21 @@ def score_part(
     """
     check_part(part)
     stream = stream_of(run, on_progress)
+    name = named_part(run, stream, part)
+    tokens, tokenizer = stream.part(name), stream.tokenizer
+    return _evaluation(run, name, tokens, tokenizer, manner, on_progress)
+
+
+def named_part(run: Run, stream: TokenStream, part: str | None) -> str:
+    """The part that is meant: None is the test part if there is one, else the validation part.
+
+    Raises:
+        OptionError: it is empty.
+    """
     name = part or ("test" if len(stream.part("test")) else "validation")
     if len(stream.part(name)) == 0:
         raise OptionError(f"run {run.name} has no {name} part: name another --part, or a text")
-    tokens, tokenizer = stream.part(name), stream.tokenizer
-    return _evaluation(run, name, tokens, tokenizer, manner, on_progress)
+    return name
 
 
 def score_text(

@@ -1,6 +1,7 @@
 """A run's text: which one it is, what it is as tokens, and how both are found again."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,8 +43,9 @@ def prepare_text(
     on_progress: Progress | None,
     tokenizer: Tokenizer | None,
     refuse: Callable[[str], None] | None = None,
+    again: str | None = None,
 ) -> tuple[TokenStream, str, tuple[str, ...]]:
-    """The text as tokens, its name, and what was met while it was read."""
+    """The text as tokens, its name, and what was met while it was read; see `prepare_stream`."""
     with open_texts(
         text.paths, encoding=text.encoding, document_separator=text.document_separator
     ) as source:
@@ -57,6 +59,7 @@ def prepare_text(
             test_fraction=options.test_fraction,
             progress=on_progress,
             refuse=refuse,
+            again=again,
         )
         return stream, source.name, notes
 
@@ -82,11 +85,12 @@ def find_stream(
                 "are gone: name the old text with --text FILE, or start a new run on the new one"
             )
 
-    stream = kept_stream(run.path.parent, str(config.corpus.get("stream")))
+    stream = kept_tokens(run, config)
     if stream is None:
-        there = _saved_text(run, config, text)
-        borrowed = run.tokenizer()
-        stream, _, _ = prepare_text(there, options, run.path.parent, on_progress, borrowed, refuse)
+        there, key = _saved_text(run, config, text), config.corpus.get("stream")
+        stream, _, _ = prepare_text(
+            there, options, run.path.parent, on_progress, run.tokenizer(), refuse, key
+        )
     refuse(stream.text_sha256)
     made_by = (stream.tokenizer.fingerprint, stream.tokenizer.vocab_size)
     if made_by != (config.tokenizer["fingerprint"], config.model.vocab_size):
@@ -94,9 +98,14 @@ def find_stream(
     return stream
 
 
+def kept_tokens(run: Run, config: RunConfig) -> TokenStream | None:
+    """The tokens that were kept when the run began; None if they are gone or damaged."""
+    return kept_stream(run.path.parent, str(config.corpus.get("stream")))
+
+
 def absolute_paths(text: Text) -> list[str]:
     """Where a text lies, whatever the working directory will be."""
-    return [path if path == "-" else str(Path(path).resolve()) for path in text.paths]
+    return [path if path == "-" else os.path.realpath(path) for path in text.paths]
 
 
 def looks_of_text(text: Text) -> str | None:

@@ -1,7 +1,9 @@
 """A run from its beginning: what is in its folder, what it begins from, where its text lies."""
 
 import json
+import os
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -318,6 +320,21 @@ def test_damaged_tokens_are_made_again(stopped, checkpoints):
     records: list[Any] = []
     charnn.resume("stopped", checkpoints=checkpoints, on_record=records.append)
     assert any(isinstance(r, Preparing) and r.stage == "tokenising" for r in records)
+
+
+def test_a_text_that_can_be_read_once_is_enough_to_make_them_again(
+    stopped, text, checkpoints, tmp_path
+):
+    stopped()
+    shutil.rmtree(checkpoints / ".streams")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(text.read_bytes()))
+    writer.start()
+    charnn.resume("stopped", checkpoints=checkpoints, text=pipe)
+    writer.join(1)
+    assert not writer.is_alive()
+    assert Run(checkpoints / "stopped").last().step == 12
 
 
 def alter_config(run: Run, **corpus: Any) -> None:
