@@ -48,5 +48,7 @@ def command(model: str | None, speed: float | None, ui: str, checkpoints: str) -
     with interrupts(control), view:
         for record in ended(records, run.path, control, alive=alive):
             view.show(record)
+            if view.gone:
+                control.stop()
         while view.has_keys and not control.stopping:
             time.sleep(_KEY_SECONDS)

@@ -23,6 +23,11 @@ class View(ABC):
         """Whether a person can talk to it by keys."""
         return False
 
+    @property
+    def gone(self) -> bool:
+        """Whether what it is shown on is gone, so that nobody can see any more of it."""
+        return False
+
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what happened before this session; plain lines do not repeat it."""
         return

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self, TextIO
 
-from charnn.records import Control, Event, Record
+from charnn.records import Control, Event, Finished, Record
 from charnn.view.aside import AsideStreams
 from charnn.view.base import View
 from charnn.view.dashboard import Frame, render
@@ -104,10 +104,16 @@ class LiveView(View):
         """Whether a person can talk to it by keys."""
         return self._keyboard() is not None
 
+    @property
+    def gone(self) -> bool:
+        """Whether the terminal is."""
+        return self._writer.gone
+
     def recall(self, records: Iterable[Record]) -> None:
         """Take in what happened before this session, so that the curve goes on."""
         for record in records:
-            self.show(record)
+            if not isinstance(record, Finished):  # this session has yet to come to its end
+                self.show(record)
 
     def show(self, record: Record) -> None:
         """Take in one more record; it is in the next frame."""
@@ -124,20 +130,30 @@ class LiveView(View):
 
     def close(self) -> None:
         """Give the screen back, then say in a few lines what came out of the run."""
-        if self._closed:
-            return
         self._closed = True
-        atexit.unregister(self.close)
         self._stopped.set()
         self._interrupt.set()
         self._wake.set()
-        if self._thread is not None:
-            self._suspension.unwatch()
-            self._thread.join(_JOIN_SECONDS)
-        self._stage.give_back()
-        self._say_goodbye()
+        try:
+            self._wait_for_thread()
+        finally:  # a further Ctrl-C ends what it meets, and nothing else
+            try:
+                self._stage.give_back()
+            finally:
+                self._say_goodbye()
+        atexit.unregister(self.close)
         if self._thread is None or not self._thread.is_alive():
             self._writer.close()
+
+    def _wait_for_thread(self) -> None:
+        """Wait until nobody draws any more; a Ctrl-C meanwhile is heard afterwards."""
+        if self._thread is not None:
+            try:
+                self._suspension.unwatch()
+                self._thread.join(_JOIN_SECONDS)
+            except BaseException:
+                self._thread.join(_JOIN_SECONDS)
+                raise
 
     def _run(self) -> None:
         """The thread: frames until it is stopped; nothing it meets may end the training."""
@@ -210,7 +226,8 @@ class LiveView(View):
     def _say_goodbye(self) -> None:
         """What others printed meanwhile, and the report, on the normal screen."""
         text = self._aside.restore()
+        report, self._report = self._report, Report()
         if self._fallback is None:
-            text += "".join(line + "\n" for line in self._report.lines(self._writer.size()[0]))
+            text += "".join(line + "\n" for line in report.lines(self._writer.size()[0]))
         if text:
             self._writer.write_within(text.encode("utf-8", "replace"), _REPORT_SECONDS)

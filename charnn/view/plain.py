@@ -28,7 +28,9 @@ from charnn.view.report import Report
 from charnn.view.wrapping import crop, wrap_text
 
 _TIME = 7
-_INDENT = " " * (_TIME + 2)
+_GAP = "  "
+_INDENT = " " * _TIME + _GAP
+_NARROW = 40  # cells that time, step and loss take in columns
 _QUIET_SHARE = 0.02
 _SAMPLE_WIDTH = 100
 _SAMPLE_LINES = 4
@@ -71,15 +73,22 @@ class PlainView(View):
     ) -> None:
         self._stream: LineStream | None = stream
         self._width = width
+        self._narrow = width is not None and width < _NARROW
         self._colour = colour
         self._interval = interval
         self._clock = clock
         self._report = Report()
         self._steps = _StepMean()
+        self._planned = False
         self._due = 0.0
         self._stage = ""
         self._stage_due = 0.0
         self._paused = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether the stream takes no more lines."""
+        return self._stream is None
 
     def close(self) -> None:
         """Nothing more will be shown; the stream stays open."""
@@ -87,7 +96,7 @@ class PlainView(View):
 
     def show(self, record: Record) -> None:
         """Write what there is to say about a record, if anything."""
-        before, self._report = self._report, self._report.update(record)
+        self._report = self._report.update(record)
         match record:
             case StepRecord():
                 self._show_step(record)
@@ -96,15 +105,17 @@ class PlainView(View):
             case Sample():
                 self._show_sample(record)
             case Event():
+                self._planned = self._planned and record.kind != "resumed"
                 self._say(record.elapsed, _event_text(record))
             case Preparing():
                 self._show_preparing(record)
             case RunStarted():
-                self._steps = _StepMean(record.resumed_at)
+                self._steps, self._planned = _StepMean(record.resumed_at), False
                 self._head(_head_lines(record))
             case PlanFixed():
-                revised = before.plan is not None
-                self._head([("plan", _steps_text(record) if revised else _plan_text(record))])
+                text = _steps_text(record) if self._planned else _plan_text(record)
+                self._planned = True
+                self._head([("plan", text)])
             case Heartbeat():
                 self._show_heartbeat(record)
             case Finished():
@@ -120,8 +131,7 @@ class PlainView(View):
     def _write_step(self, record: StepRecord) -> None:
         """As many columns as fit, the most telling ones first."""
         columns = [
-            f"step {figures.count(record.step):>8}",
-            f"{figures.bits(self._steps.take()):>6} bits/char",
+            self._loss_text(record.step, self._steps.take()),
             f"{figures.count(record.chars_per_second):>8} chars/s",
             f"{figures.duration(record.remaining):>7} left" if record.remaining is not None else "",
             f"epoch {record.epoch:5.2f}",
@@ -136,13 +146,19 @@ class PlainView(View):
             text = longer
         self._say(record.elapsed, text)
 
+    def _loss_text(self, step: int, bits_per_char: float) -> str:
+        """Step and loss, in columns unless it is too narrow for them."""
+        count, bits = figures.count(step), figures.bits(bits_per_char)
+        if self._narrow:
+            return f"{count}{_GAP}{bits} bits"
+        return f"step {count:>8}{_GAP}{bits:>6} bits/char"
+
     def _show_validation(self, record: Validation) -> None:
         note = ", best so far" if record.is_best else ""
         if record.final:
             note = ", final score"
-        bits = figures.bits(record.bits_per_char)
-        where = f"step {figures.count(record.step):>8}"
-        self._say(record.elapsed, f"{where}  {bits:>6} bits/char in validation{note}")
+        loss = self._loss_text(record.step, record.bits_per_char)
+        self._say(record.elapsed, f"{loss} in validation{note}")
 
     def _show_sample(self, record: Sample) -> None:
         step = figures.count(record.step)
@@ -150,12 +166,13 @@ class PlainView(View):
             record.elapsed,
             f"sample at step {step}, temperature {figures.temperature(record.temperature)}",
         )
-        room = max(8, (self._width or _SAMPLE_WIDTH) - len(_INDENT))
+        indent = _GAP if self._narrow else _INDENT
+        room = max(8, (self._width or _SAMPLE_WIDTH) - len(indent))
         lines = wrap_text(record.prompt + record.text, room)
         for line in lines[:_SAMPLE_LINES]:
-            self._write(_INDENT + line)
+            self._write(indent + line)
         if len(lines) > _SAMPLE_LINES:
-            self._write(_INDENT + "…")
+            self._write(indent + "…")
 
     def _show_preparing(self, record: Preparing) -> None:
         now = self._clock()
@@ -175,15 +192,23 @@ class PlainView(View):
 
     def _head(self, lines: list[tuple[str, str]]) -> None:
         for label, text in lines:
-            self._write(self._dim(f"{label:>{_TIME}}") + "  " + self._fit(text))
+            self._write_labelled(label, safe_text(text, newline=" "))
 
     def _say(self, elapsed: float, text: str) -> None:
-        time_text = f"{figures.duration(elapsed):>{_TIME}}"
-        self._write(self._dim(time_text) + "  " + self._fit(text))
+        """Tell something with its time, which gives way to the text where it is narrow."""
+        label, safe = figures.duration(elapsed), safe_text(text, newline=" ")
+        if self._narrow and self._fit(line := label + _GAP + safe) != line:
+            self._write(self._fit(safe))
+        else:
+            self._write_labelled(label, safe)
 
-    def _fit(self, text: str) -> str:
-        safe = safe_text(text, newline=" ")
-        return safe if self._width is None else crop(safe, max(1, self._width - len(_INDENT)))
+    def _write_labelled(self, label: str, text: str) -> None:
+        start = label if self._narrow else f"{label:>{_TIME}}"
+        self._write(self._dim(start) + _GAP + self._fit(text, len(start + _GAP)))
+
+    def _fit(self, text: str, used: int = 0) -> str:
+        """As much of a safe text as a line takes behind so many cells."""
+        return text if self._width is None else crop(text, max(1, self._width - used))
 
     def _dim(self, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._colour else text

@@ -6,7 +6,7 @@ Printing it is left to the views.
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from charnn.records import Finished, PlanFixed, Record, RunStarted, Sample
+from charnn.records import Event, Finished, PlanFixed, Record, RunStarted, Sample
 from charnn.text.shell import quoted
 from charnn.view import figures
 from charnn.view.display_text import safe_text
@@ -44,6 +44,8 @@ class Report:
         match record:
             case RunStarted():  # what ended a session before it says nothing of this one
                 return replace(self, started=record, finished=None)
+            case Event(kind="resumed"):  # nor of one that goes on, whose head no journal keeps
+                return replace(self, finished=None)
             case PlanFixed():
                 return replace(self, plan=record)
             case Sample():

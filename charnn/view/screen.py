@@ -45,7 +45,11 @@ class Screen:
         """Restore screen, cursor, colours and autowrap, even if the terminal is stopped."""
         if self._taken:
             self._taken = False
-            self._writer.insist(self._prefix.encode() + _GIVE_BACK, _SECONDS_TO_GIVE_BACK)
+            try:
+                self._writer.insist(self._prefix.encode() + _GIVE_BACK, _SECONDS_TO_GIVE_BACK)
+            except BaseException:  # a Ctrl-C: it is still to be done
+                self._taken = True
+                raise
             self._prefix = ""
 
     def repaint(self, *, clear: bool = False) -> None:

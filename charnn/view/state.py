@@ -121,6 +121,7 @@ class DashboardState:
                 state = state._with_sample(record)
             case Event():
                 state = state._with_event(record)
+                state = state._gone_on() if record.kind == "resumed" else state
             case Heartbeat():
                 state = replace(state, paused=record.paused)
             case Finished():
@@ -141,10 +142,14 @@ class DashboardState:
             steps_done=record.resumed_at,
             writing=None,
             earlier=earlier,
-            finished=None,
-            final=None,
             yardstick=_yardstick(record) or self.yardstick,
-        )
+        )._gone_on()
+
+    def _gone_on(self) -> "DashboardState":
+        """The training goes on from where it stands: what ended it before is over."""
+        fulfilled = self.plan is not None and self.steps_done >= self.plan.total_steps
+        plan = None if fulfilled else self.plan
+        return replace(self, finished=None, final=None, plan=plan)
 
     def _with_step(self, record: StepRecord) -> "DashboardState":
         training = self.training.add(record.step, record.bits_per_char)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from charnn.errors import OptionError, RunDamagedError
-from charnn.records import Control, Finished, Heartbeat, Record, RunStarted, Validation
+from charnn.records import Control, Event, Finished, Heartbeat, Record, RunStarted, Validation
 from charnn.runs.journal_lines import read_journal
 from charnn.runs.layout import EVENTS, METRICS, SAMPLES
 
@@ -71,7 +71,8 @@ def paced(
 ) -> Iterator[Record]:
     """Records at the times they were made, the training's seconds `speed` times as fast as ours.
 
-    Ends early when the control is told to stop; while it is paused, heartbeats come instead.
+    Ends early when the control is told to stop; while it is paused, heartbeats come instead, and
+    one that says that it goes on.
 
     Args:
         records: records in the order of their times.
@@ -94,8 +95,7 @@ def paced(
             while not control.stopping and (left := start + elapsed / speed - clock()) > 0:
                 if control.paused:
                     began = clock()
-                    yield Heartbeat(step, True, (began - start) * speed)
-                    control.wait_while_paused(_SLICE_SECONDS)
+                    yield from _held(control, step, (began - start) * speed)
                     start += clock() - began
                 else:
                     sleep(min(left, _SLICE_SECONDS))
@@ -114,9 +114,10 @@ def follow_run(
 ) -> Iterator[Record]:
     """Records of a run that another process trains, first all there are, then as they come.
 
-    Ends when the run has finished, when nobody trains it any longer, or when the control is told
-    to stop. A journal that was cut, as resuming does, is read again from its start; the states of
-    a dashboard forget what comes twice.
+    Ends when nobody trains the run any longer, or when the control is told to stop: the end that a
+    run had before it was resumed is none. While the control is paused, heartbeats come instead, and
+    what is added meanwhile comes afterwards. A journal that was cut, as resuming does, is read
+    again from its start; the states of a dashboard forget what comes twice.
 
     Args:
         run: the run's folder.
@@ -128,15 +129,27 @@ def follow_run(
         RunDamagedError: a journal cannot be read.
     """
     tail = JournalTail(run)
+    step, elapsed = 0, 0.0
     while not control.stopping:
+        if control.paused:
+            yield from _held(control, step, elapsed)
+            continue
         living = alive()
-        finished = False
         for record in tail.read():
-            finished = _is_over(finished, record)
+            step = getattr(record, "step", step)
+            elapsed = getattr(record, "elapsed", elapsed)
             yield record
-        if finished or not living:
+        if not living:
             return
         sleep(POLL_SECONDS)
+
+
+def _held(control: Control, step: int, elapsed: float) -> Iterator[Record]:
+    """Heartbeats while somebody holds the picture, and one that says that it goes on."""
+    while control.paused:
+        yield Heartbeat(step, True, elapsed)
+        control.wait_while_paused(_SLICE_SECONDS)
+    yield Heartbeat(step, False, elapsed)
 
 
 def ended(
@@ -215,6 +228,8 @@ class JournalTail:
 
 def _is_over(before: bool, record: Record) -> bool:
     """Whether a run has finished with a record; a resumed one goes on after its end."""
+    if isinstance(record, Event):
+        return before and record.kind != "resumed"
     return isinstance(record, Finished) or (before and not isinstance(record, RunStarted))
 
 

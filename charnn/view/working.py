@@ -34,6 +34,7 @@ class Working:
         if self._shown:
             self._task = self._progress.add_task("reading", total=None)
             self._progress.start()
+            self._progress.console.show_cursor(True)  # a stop by a signal would leave it hidden
         return self
 
     def __exit__(

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from charnn.records import Record
+from charnn.view.base import NoView
+
 Cli = Callable[..., Any]
 
 
@@ -30,6 +33,31 @@ def test_a_run_that_was_broken_off_says_so_and_how_to_go_on(cli: Cli, story: Pat
     assert said.code == 0
     assert "story: broken off at step 3 after " in said.err
     assert "charnn train --resume " in said.err
+
+
+def test_a_run_that_was_given_more_is_replayed_to_its_new_end(
+    train: Cli, cli: Cli, story: Path
+) -> None:
+    assert cli("train", "--resume", "story", "--steps", "2", "--ui", "none").code == 0
+    said = cli("watch", "story", "--speed", "1e9", "--ui", "plain").err
+    assert said.index("story: finished at step 3 after ") < said.index("resumed: more from step 3")
+    assert "now, to end in time" not in said
+    assert said.count("   plan  ") == 2
+    assert "story: finished at step 5 after " in said.partition("resumed")[2]
+
+
+def test_nobody_reading_ends_it(watch: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Record] = []
+
+    class Gone(NoView):
+        gone = property(lambda self: len(told) > 2)
+
+        def show(self, record: Record) -> None:
+            told.append(record)
+
+    monkeypatch.setattr("charnn.view.views.NoView", Gone)
+    assert watch("story", "--speed", "1e9", "--ui", "none").code == 0
+    assert len(told) == 3
 
 
 def test_without_a_name_it_is_the_newest_run(watch: Cli) -> None:

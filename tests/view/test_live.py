@@ -202,6 +202,57 @@ def test_closing_twice_or_without_a_record_is_nothing(make_pty):
     assert pseudo.received() == ""
 
 
+@pytest.mark.parametrize("step", ["join", "give_back", "say_goodbye"])
+def test_a_further_ctrl_c_while_it_closes_leaves_nothing_taken(
+    make_pty, emulator, training, monkeypatch, step
+):
+    pseudo, hooks = make_pty(), []
+    monkeypatch.setattr(sys, "stderr", pseudo.out)
+    monkeypatch.setattr(live.atexit, "unregister", hooks.append)
+    view = view_on(pseudo)
+    for record in training():
+        view.show(record)
+    pseudo.wait_for(lambda text: "bits per character" in text)
+    owner, name = {
+        "join": (view._thread, "join"),
+        "give_back": (view._stage, "give_back"),
+        "say_goodbye": (view._writer, "write_within"),
+    }[step]
+    usual, calls = getattr(owner, name), []
+
+    def interrupted(*args):
+        if threading.current_thread() is threading.main_thread() and not calls:
+            calls.append(args)
+            raise KeyboardInterrupt
+        return usual(*args)
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        view.close()
+    assert sys.stderr is pseudo.out
+    assert hooks == []
+    view.close()
+    assert hooks == [view.close]
+    received = pseudo.wait_for(lambda text: "\x1b[?1049l" in text)
+    if step != "say_goodbye":
+        received = pseudo.wait_for(lambda text: "last sample" in text)
+        assert received.count("last sample") == 1
+    terminal = emulator()
+    terminal.feed(received)
+    assert terminal.modes == RESTORED
+
+
+def test_what_a_session_before_came_to_is_not_what_this_one_does(make_pty, training):
+    pseudo = make_pty()
+    with view_on(pseudo) as view:
+        view.recall(training())
+        pseudo.wait_for(lambda text: "6,000, by temperature" in text)
+        assert view._state.finished is None
+        assert "finished" not in render(view._state, 80, 24, 300.0).text()
+    assert "story: finished" not in pseudo.wait_for(lambda text: "\x1b[?1049l" in text)
+    assert view._report.lines() == []
+
+
 def test_ctrl_z_gives_the_screen_back_and_takes_it_again(make_pty, training, monkeypatch):
     pseudo = make_pty()
     stopped = []

@@ -88,6 +88,25 @@ def test_columns_give_way_where_it_is_narrow():
     assert lines_of([record], width=40) == [wide[:40].rstrip()]
 
 
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (39, "1:00  1,000  3.000 bits"),
+        (23, "1:00  1,000  3.000 bits"),
+        (20, "1,000  3.000 bits"),
+        (14, "1,000  3.000 …"),
+    ],
+)
+def test_step_and_loss_come_first_where_it_is_very_narrow(width, told):
+    assert lines_of([step(1000, 60.0, remaining=30.0)], width=width) == [told]
+
+
+def test_a_very_narrow_log_is_tidy(training, shown):
+    lines = lines_of(training(600), width=20)[1:]
+    assert {"20  11.653 bits", "300  5.620 bits in …", "checkpoint saved at…"} <= set(lines)
+    assert all(cell_width(text) <= 20 and shown(text) for text in lines)
+
+
 def test_a_line_is_the_mean_over_its_steps():
     records = [step(10, 0.0, 4.0), step(20, 5.0, 3.0), step(40, 10.0, 6.0)]
     assert [line.split()[3] for line in lines_of(records)] == ["4.000", "5.000"]
@@ -149,9 +168,11 @@ def test_a_stream_that_is_gone_does_not_end_the_training(error):
 
     stream = Gone()
     view = PlainView(stream)
+    assert not view.gone
     for number in range(3):
         view.show(step(number, number * 100.0))
     assert stream.writes == 1
+    assert view.gone
     view.close()
     view.close()
 
@@ -161,3 +182,12 @@ def test_a_plan_that_was_revised_is_told_in_a_few_words():
     first, second = lines_of([plan, replace(plan, total_steps=1)])
     assert "4,000 steps in 5:00" in first
     assert second == "   plan  1 step now, to end in time"
+
+
+def test_the_plan_of_a_session_is_not_that_of_the_one_before_revised():
+    plan = PlanFixed(4000, 100, 16, 64, 7e-3, 200, 160, 500, 500, seconds=300.0)
+    more = replace(plan, total_steps=9000)
+    said = lines_of([plan, Event("resumed", 4000, "more from step 4,000", 300.0), more, plan])
+    assert said[1] == "   5:00  resumed: more from step 4,000"
+    assert "9,000 steps in 5:00" in said[2]
+    assert said[3] == "   plan  4,000 steps now, to end in time"

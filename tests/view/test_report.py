@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from charnn.records import Finished, RunStarted, Sample
+from charnn.records import Event, Finished, RunStarted, Sample
 from charnn.view.report import Report
 
 
@@ -50,10 +50,13 @@ def test_a_run_that_was_watched_before_its_end(training, reason, said, resumable
     assert ("  go on        charnn train --resume story" in lines) is resumable
 
 
-def test_the_end_of_a_session_before_is_not_that_of_this_one(training):
+@pytest.mark.parametrize("kind", [RunStarted, Event])
+def test_the_end_of_a_session_before_is_not_that_of_this_one(training, kind):
     records = [*training(1000), finished("stopped", step=1000)]
     started = next(record for record in records if isinstance(record, RunStarted))
-    assert reported([*records, started]).lines() == []
+    begins = started if kind is RunStarted else Event("resumed", 1000, "going on", 50.0)
+    assert reported([*records, begins]).lines() == []
+    assert reported([*records, Event("warning", 1000, "late", 50.0)]).lines() != []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The screen shows the last frame, whatever came before it, and is always given back."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -40,6 +41,23 @@ def new_screen(frames=()):
     for lines in frames:
         screen.write(framed(lines))
     return screen, recorder
+
+
+def test_giving_back_that_was_interrupted_is_still_to_be_done(emulator):
+    screen, recorder = new_screen()
+    insist = recorder.insist
+
+    def interrupted(data, seconds):
+        recorder.insist = insist
+        raise KeyboardInterrupt
+
+    recorder.insist = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        screen.give_back()
+    screen.give_back()
+    terminal = emulator()
+    terminal.feed(recorder.sent)
+    assert terminal.modes == {7: True, 25: True, 1049: False}
 
 
 line = st.text("ab 형은 ", max_size=10).filter(lambda text: cell_len(text) <= 20)

@@ -165,9 +165,22 @@ def test_the_final_score_is_no_point_of_the_curve_and_no_new_best(bits):
     ]
 
 
-def test_a_run_that_goes_on_has_no_final_score_yet():
+@pytest.mark.parametrize("begins", [STARTED, Event("resumed", 20, "more", 20.0)])
+def test_a_run_that_goes_on_has_no_final_score_and_no_end_yet(begins):
     final = replace(validation(20, 3.0, False), final=True)
-    assert reduced(final, STARTED).final is None
+    end = Finished(20, "done", 3.0, 3.0, 20, 20.0, "p")
+    state = reduced(final, end)
+    assert (state.final, state.finished) == (final, end)
+    assert (state.update(begins).final, state.update(begins).finished) == (None, None)
+    assert state.update(Event("note", 20, "", 20.0)).finished == end
+
+
+@pytest.mark.parametrize(("step", "known"), [(6000, False), (3000, True)])
+@pytest.mark.parametrize("kind", ["started", "resumed"])
+def test_a_plan_that_is_fulfilled_is_not_that_of_the_rest(training, kind, step, known):
+    started = replace(STARTED, resumed_at=step)
+    begins = started if kind == "started" else Event("resumed", step, "going on", 300.0)
+    assert (reduced(*training(step), begins).plan is not None) is known
 
 
 def test_best_is_the_first_of_equals():

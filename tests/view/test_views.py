@@ -64,7 +64,8 @@ def test_nothing_is_shown_where_nothing_is_wanted(capsys, training):
     assert capsys.readouterr() == ("", "")
 
 
-def test_plain_lines_on_a_terminal_come_from_a_thread(make_pty, training):
+def test_plain_lines_on_a_terminal_come_from_a_thread(make_pty, training, monkeypatch):
+    monkeypatch.setattr("charnn.view.terminal_lines._JOIN_SECONDS", 60.0)  # on a busy machine
     pseudo = make_pty(80, 24)
     with make_view("plain", Control(), stream=pseudo.out, environ=XTERM) as view:
         for record in training():
@@ -72,6 +73,24 @@ def test_plain_lines_on_a_terminal_come_from_a_thread(make_pty, training):
     view.close()
     text = pseudo.wait_for(lambda received: "write        charnn generate" in received)
     assert "\x1b[2m   0:30\x1b[0m  checkpoint saved at step 600" in text
+
+
+def test_too_many_steps_take_no_place_from_the_rest(make_pty, training, monkeypatch):
+    monkeypatch.setattr("charnn.view.terminal_lines._RECORDS_KEPT", 50)
+    pseudo = make_pty(read=False)
+    pseudo.fill()
+    with make_view(
+        "plain", Control(), stream=pseudo.out, environ={**XTERM, "NO_COLOR": "1"}
+    ) as view:
+        for record in training():
+            view.show(record)
+        pseudo.start_reading()
+        text = pseudo.wait_for(lambda received: "write        charnn generate" in received)
+        assert not view.gone
+    assert "    run  story in checkpoints/story" in text
+    assert text.count("in validation") == 21
+    assert text.count("sample at step") == 48
+    assert text.count("checkpoint saved") == 10
 
 
 def test_plain_lines_without_colour(make_pty, training):

@@ -133,7 +133,7 @@ def test_a_replay_can_be_paused_and_goes_on_where_it_was():
     beats = [next(played) for _ in range(3)]
     assert beats == [Heartbeat(0, True, pytest.approx(0.0))] * 3
     control.resume()
-    assert list(played) == [event(1)]
+    assert list(played) == [Heartbeat(0, False, pytest.approx(0.0)), event(1)]
     assert time.now - 100.0 == pytest.approx(1.3)
 
 
@@ -151,8 +151,11 @@ def test_a_run_is_followed_until_it_has_finished(training, tmp_path):
         polls.append(seconds)
         append(tmp_path, *records[50 * len(polls) : 50 * (len(polls) + 1)])
 
+    def alive():
+        return 50 * (len(polls) + 1) < len(records)
+
     append(tmp_path, *records[:50])
-    followed = list(follow_run(tmp_path, control, alive=lambda: True, sleep=sleep))
+    followed = list(follow_run(tmp_path, control, alive=alive, sleep=sleep))
     assert sorted(map(repr, followed)) == sorted(map(repr, records))
     assert len(polls) == (len(records) - 1) // 50
 
@@ -165,14 +168,63 @@ def test_following_ends_when_nobody_trains_or_nobody_watches(tmp_path):
     assert list(follow_run(tmp_path, control, alive=lambda: True, sleep=None)) == []
 
 
-def test_a_run_that_was_resumed_after_its_end_is_followed_on(training, tmp_path):
-    records = kept(training())
-    started = next(record for record in records if isinstance(record, RunStarted))
-    append(tmp_path, records[-1], started)
+def test_a_picture_that_is_held_takes_up_nothing_until_it_goes_on(tmp_path):
+    control, waits, polls = Control(), [], iter(range(9))
+
+    def waiting(seconds):
+        waits.append(seconds)
+        append(tmp_path, event(5 + len(waits)))
+        return True
+
+    control.wait_while_paused = waiting
+    append(tmp_path, event(5))
+    following = follow_run(tmp_path, control, alive=lambda: not waits, sleep=lambda _: next(polls))
+    assert next(following) == event(5)
+    control.pause()
+    assert [next(following) for _ in range(3)] == [Heartbeat(5, True, 5.0)] * 3
+    control.resume()
+    assert list(following) == [Heartbeat(5, False, 5.0), event(6), event(7), event(8)]
+
+
+def test_who_leaves_while_the_picture_is_held_sees_nothing_more(tmp_path):
+    control = Control()
+    append(tmp_path, event(5))
+    following = follow_run(tmp_path, control, alive=lambda: True, sleep=None)
+    control.pause()
+    assert next(following) == Heartbeat(0, True, 0.0)
+    control.stop()
+    assert list(following) == [Heartbeat(0, False, 0.0)]
+
+
+@pytest.mark.parametrize("reason", ["stopped", "done"])
+def test_a_run_that_was_resumed_after_its_end_is_followed_on(training, tmp_path, reason):
+    """What is there first is the end of the session before; the lock is held already."""
+    before = [*kept(training(1000)), Finished(1000, reason, 3.0, 3.0, 900, 50.5, "story")]
+    more = [Event("resumed", 1000, "more from step 1,000", 50.0), event(51)]
     polls = []
-    following = follow_run(tmp_path, Control(), alive=lambda: len(polls) < 2, sleep=polls.append)
-    assert list(following) == [records[-1], started]
+
+    def sleep(seconds):
+        polls.append(seconds)
+        append(tmp_path, *[more, [replace(before[-1], elapsed=52.0)]][len(polls) - 1])
+
+    append(tmp_path, *before)
+    following = follow_run(tmp_path, Control(), alive=lambda: len(polls) < 2, sleep=sleep)
+    followed = list(following)
+    assert followed[len(before) - 1 :] == [before[-1], *more, replace(before[-1], elapsed=52.0)]
     assert len(polls) == 2
+
+
+@pytest.mark.parametrize(("alive", "said"), [(True, "still training"), (False, "broken off")])
+def test_a_run_that_was_resumed_after_its_end_has_not_finished(training, tmp_path, alive, said):
+    resumed = Event("resumed", 6000, "more from step 6,000", 300.0)
+    *_, end = ended([*kept(training()), resumed], tmp_path, Control(), alive=lambda: alive)
+    state, report = DashboardState(), Report()
+    for record in [*training(), resumed]:
+        state, report = state.update(record), report.update(record)
+    assert report.lines() == []
+    assert "finished" not in (shown := render(state, 80, 24, 301.0).text())
+    assert "scoring" not in shown
+    assert said in "\n".join(report.update(end).lines())
 
 
 @pytest.mark.parametrize(("alive", "reason"), [(True, "training"), (False, "broken off")])

@@ -27,6 +27,12 @@ def test_the_last_stage_is_drawn_and_taken_away() -> None:
     assert text.endswith("\x1b[2K") or "\x1b[1A" in text
 
 
+def test_the_cursor_is_never_left_hidden() -> None:
+    text = drawn(terminal=True)
+    assert text.count("\x1b[?25l") == 1
+    assert text.index("\x1b[?25l") < text.index("\x1b[?25h") < text.rindex("copying")
+
+
 def test_a_second_stage_begins_anew() -> None:
     working = Working(Console(file=io.StringIO(), force_terminal=True, width=60))
     with working:
