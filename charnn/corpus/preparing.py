@@ -45,8 +45,8 @@ def prepare_stream(
         test_fraction: see `split_text`.
         progress: told how far slow steps are.
         refuse: told the SHA-256 of the text before anything is written; may raise an error.
-        again: the key of the stream that is made again with the tokenizer that was trained for it;
-            it gets that key where this text can have it, so that who looks for it finds it.
+        again: the key that a stream made again with this tokenizer had; it gets that one where the
+            tokenizer is what the text itself gives, so that who looks for it finds it.
 
     Returns:
         The stream, and what was met on the way, a line each.
@@ -64,8 +64,10 @@ def prepare_stream(
     split = split_text(survey.characters, validation_fraction, test_fraction)
     _check_length(survey, split, validation_fraction)
     key = trained_key = _key(survey, split, f"{kind} {vocab_size}")
-    if tokenizer and again != trained_key:
-        key = _key(survey, split, tokenizer.fingerprint)
+    if tokenizer:
+        own = again == trained_key and _train(source, split, kind, vocab_size, report)
+        if not own or own.fingerprint != tokenizer.fingerprint:
+            key = _key(survey, split, tokenizer.fingerprint)
     if (found := open_if_good(cache / key)) is not None:
         return found, survey.notes
     with Workshop(cache, key, survey, report) as workshop:

@@ -178,4 +178,4 @@ def stream_of(run: Run, on_progress: Progress | None = None) -> TokenStream:
     """
     config = run.config()
     options, _, _ = saved_training(config, run)
-    return find_stream(run, config, None, options, on_progress)
+    return find_stream(run, config, None, options, on_progress)[0]

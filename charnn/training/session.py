@@ -48,13 +48,7 @@ from charnn.training.saved import make_config, recipe_for, saved_training, sizes
 from charnn.training.setting import Callbacks, Setting, device_again
 from charnn.training.speed import measure_flops
 from charnn.training.state import TrainerState
-from charnn.training.texts import (
-    Text,
-    find_stream,
-    kept_tokens,
-    looks_of_text,
-    prepare_text,
-)
+from charnn.training.texts import Text, find_stream, looks_of_text, prepare_text
 from charnn.training.trainer import Trainer
 
 Events = Sequence[tuple[str, str]]
@@ -146,11 +140,11 @@ def train_on(
             options = replace(options, **{"minutes": None, "epochs": None, "steps": None, **budget})
         options = replace(options, threads=threads or options.threads)
         device, elsewhere = device_again(run, config, options, precision)
+        stream, kept = find_stream(run, config, text, options, callbacks.on_record)
         change = None
-        if kept_tokens(run, config) is not None:  # else the text itself is read, and looked at
+        if kept:  # else the text has just been read, and proved to be the same
             moved = text.paths if text else None
             change = notice_change(run, config, moved, callbacks.on_record)
-        stream = find_stream(run, config, text, options, callbacks.on_record)
         events = [("warning", note) for note in (elsewhere, change) if note]
         checkpoint = None
         with contextlib.suppress(RunNotFoundError):

@@ -70,8 +70,8 @@ def find_stream(
     text: Text | None,
     options: TrainOptions,
     on_progress: Progress | None,
-) -> TokenStream:
-    """The tokens a run was trained on: kept, or made again from the same text.
+) -> tuple[TokenStream, bool]:
+    """The tokens a run was trained on, and whether they were kept or made again from the text.
 
     Raises:
         TextError: the tokens are gone and the text is not the one the run was trained on.
@@ -85,9 +85,11 @@ def find_stream(
                 "are gone: name the old text with --text FILE, or start a new run on the new one"
             )
 
-    stream = kept_tokens(run, config)
+    key = config.corpus.get("stream")
+    stream = kept_stream(run.path.parent, str(key))
+    kept = stream is not None
     if stream is None:
-        there, key = _saved_text(run, config, text), config.corpus.get("stream")
+        there = _saved_text(run, config, text)
         stream, _, _ = prepare_text(
             there, options, run.path.parent, on_progress, run.tokenizer(), refuse, key
         )
@@ -95,12 +97,7 @@ def find_stream(
     made_by = (stream.tokenizer.fingerprint, stream.tokenizer.vocab_size)
     if made_by != (config.tokenizer["fingerprint"], config.model.vocab_size):
         raise RunDamagedError(f"the tokens in {stream.folder} are not those of run {run.name}")
-    return stream
-
-
-def kept_tokens(run: Run, config: RunConfig) -> TokenStream | None:
-    """The tokens that were kept when the run began; None if they are gone or damaged."""
-    return kept_stream(run.path.parent, str(config.corpus.get("stream")))
+    return stream, kept
 
 
 def absolute_paths(text: Text) -> list[str]:

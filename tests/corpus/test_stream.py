@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
@@ -737,3 +738,20 @@ def test_an_interruption_leaves_the_streams_of_others(cache, story, tmp_path):
         prepare_stream(source, cache, progress=progress)
     assert listing(cache) == [kept.key]
     assert same_stream(open_stream(kept.folder), kept)
+
+
+def test_a_stream_made_again_has_its_key_if_the_text_gives_its_tokenizer(
+    story: Path, cache: Path
+) -> None:
+    with open_texts([story]) as source:
+        first, _ = prepare_stream(source, cache)
+        first_key, own = first.key, first.tokenizer
+        shutil.rmtree(first.folder)
+        again, _ = prepare_stream(source, cache, tokenizer=own, again=first_key)
+        assert again.key == first_key
+        assert prepare_stream(source, cache)[0].folder == again.folder
+        shutil.rmtree(again.folder)
+        # a stranger's, which must not be found by who trains on this text later
+        foreign, _ = prepare_stream(source, cache, tokenizer=CharTokenizer(""), again=first_key)
+        assert foreign.key != first_key
+        assert prepare_stream(source, cache)[0].tokenizer.fingerprint == own.fingerprint

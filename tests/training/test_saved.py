@@ -266,8 +266,9 @@ def test_folders_and_many_files_are_found_again(train, checkpoints, tmp_path, st
     text = Text(tuple(config.corpus["paths"]))
     options, _, _ = saved_training(config, run)
     (checkpoints / STREAMS).rename(tmp_path / "gone")
-    assert find_stream(run, config, None, options, ignore).documents == 3
-    assert find_stream(run, config, text, options, ignore).documents == 3
+    for there in (None, text):
+        stream, kept = find_stream(run, config, there, options, ignore)
+        assert (stream.documents, kept) == (3, there is text)
 
 
 def test_the_api_names_the_file_that_is_gone(train, checkpoints, text):
