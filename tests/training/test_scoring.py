@@ -188,7 +188,8 @@ def test_lost_tokens_are_made_again(run, checkpoints):
     shutil.rmtree(checkpoints / ".streams")
     told: list[Preparing] = []
     assert score_part(run, on_progress=told.append).score == before
-    assert list(dict.fromkeys(r.stage for r in told)) == ["reading", "tokenising", "scoring"]
+    stages = ["reading", "learning the char vocabulary", "tokenising", "scoring"]
+    assert list(dict.fromkeys(r.stage for r in told)) == stages
 
 
 def test_without_tokens_and_text_there_is_nothing_to_score(run, checkpoints, text):
