@@ -58,7 +58,7 @@ def copies_of(
     except (OptionError, RunError):
         return CopyIndex([own]), f"{unknown} run {name} was trained on: it has no index"
     copies = CopyIndex([own, *inherited])
-    if _begun_from(init_from) is not None and len(inherited) == 1:
+    if init_from.config().begun_from is not None and len(inherited) == 1:
         return copies, f"{unknown} the run was trained on that {name} was begun from"
     return copies, None
 
@@ -88,11 +88,11 @@ def load_copies(run: Run, progress: Progress | None = None) -> CopyIndex:
         OptionError: there is neither an index nor the tokens, or a text before them counts too.
         RunDamagedError: the index was altered or is that of another run.
     """
-    path = run.path / COPIES
-    corpus = run.config().corpus
+    path, config = run.path / COPIES, run.config()
+    corpus = config.corpus
     if is_there(path):
         return _read(path, str(corpus.get("sha256")))
-    if (before := _begun_from(run)) is not None:
+    if (before := config.begun_from) is not None:
         raise OptionError(
             f"max_copy needs to know all that run {run.name} has learned from: {COPIES} is gone, "
             f"which knew what run {shown_path(before)} was trained on: leave max_copy out"
@@ -117,17 +117,12 @@ def waits_for_copies(run: Run) -> bool:
     Raises:
         RunError: the run cannot be read.
     """
-    key = str(run.config().corpus.get("stream"))
+    config = run.config()
+    key = str(config.corpus.get("stream"))
     folder = run.path.parent / STREAMS / key
-    if is_there(run.path / COPIES) or _begun_from(run) is not None:
+    if is_there(run.path / COPIES) or config.begun_from is not None:
         return False
     return bool(STREAM_KEY.fullmatch(key)) and folder.is_dir()
-
-
-def _begun_from(run: Run) -> str | None:
-    """The run that a run's first weights are of; None if it began from nothing."""
-    name = run.config().training.get("init_from")
-    return name if isinstance(name, str) else None
 
 
 def _table_of(stream: TokenStream, progress: Progress | None) -> Bits:

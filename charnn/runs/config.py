@@ -18,6 +18,8 @@ MAX_LAYERS = 256
 """Of all networks together."""
 MAX_PARAMETERS = 1 << 31
 MAX_TEXT = 256
+INIT_FROM = "init_from"
+"""Among what is said of the training: the run that a run's first weights are of."""
 _NETWORK = "network"
 _CORPUS: Mapping[str, type[Any]] = {
     **dict.fromkeys(("name", "encoding", "document_separator", "sha256", "stream", "looks"), str),
@@ -49,6 +51,12 @@ class RunConfig:
     model: ModelShape
     experts: tuple[str, ...] = (_NETWORK,)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def begun_from(self) -> str | None:
+        """The name of the run that the first weights are of; None if it began from nothing."""
+        name = self.training.get(INIT_FROM)
+        return None if name is None else str(name)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object that `from_json` reads."""
@@ -134,8 +142,11 @@ def check_size(shape: ModelShape) -> None:
     """
     if (layers := shape.num_layers * shape.networks) > MAX_LAYERS:
         raise OptionError(f"all networks together may have {MAX_LAYERS} layers, got {layers:,}")
-    sizes = {"units": shape.hidden_size, "numbers of an embedding": shape.embedding_size}
-    for name, size in (sizes | {"tokens": shape.vocab_size}).items():
+    for name, size in (
+        ("units", shape.hidden_size),
+        ("numbers of an embedding", shape.embedding_size),
+        ("tokens", shape.vocab_size),
+    ):
         if size > MAX_SIZE:
             raise OptionError(f"a network may have {MAX_SIZE:,} {name}, got {size:,}")
     if (count := parameter_count(shape)) > MAX_PARAMETERS:

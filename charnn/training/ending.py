@@ -13,7 +13,6 @@ from charnn.runs.run import Run
 from charnn.text.shell import quoted
 from charnn.training.keeper import PLAN_KEY
 from charnn.training.plan import Plan
-from charnn.training.saved import INIT_FROM
 
 
 def not_saved(run: Run, problems: Mapping[str, str], check: Callable[[], None]) -> RunError:
@@ -133,7 +132,7 @@ def refuse_lost_weights(run: Run, config: RunConfig) -> None:
     Raises:
         RunError: it was, and ended before there was a checkpoint to go on from.
     """
-    if (begun_with := config.training.get(INIT_FROM)) is not None:
+    if (begun_with := config.begun_from) is not None:
         raise RunError(
             f"run {run.name} ended before it had saved the weights of run {begun_with}, which it "
             "began with: begin a new run with --init-from and that run"

@@ -10,7 +10,7 @@ from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
 from charnn.corpus.workshop import Progress
 from charnn.errors import OptionError, RunDamagedError
-from charnn.runs.config import RunConfig, check_size
+from charnn.runs.config import INIT_FROM, RunConfig, check_size
 from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
 from charnn.training.device import Device
@@ -18,9 +18,6 @@ from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.saved_fields import read_options, read_precision, read_recipe
 from charnn.training.texts import Text, absolute_paths, find_stream
-
-INIT_FROM = "init_from"
-"""In config.json: the run that a run's first weights are of."""
 
 
 def recipe_for(

@@ -20,7 +20,6 @@ from charnn.training.keeper import RunKeeper, restore
 from charnn.training.needs import check_memory
 from charnn.training.options import TrainOptions
 from charnn.training.recipe import Recipe
-from charnn.training.saved import INIT_FROM
 from charnn.training.state import TrainerState
 from charnn.training.task import Task
 
@@ -131,12 +130,12 @@ class Setting:
     ) -> RunKeeper:
         """The keeper of its run; see there."""
         control, shape = self.callbacks.control, state.model.shape
-        begun_with = self.run.config().training.get(INIT_FROM)
+        begun_from = self.run.config().begun_from
         return RunKeeper(
             *(self.run, shape, resumed, journals, earlier, lambda: control.stopping),
             plan=plan,
             check=self.check,
-            usual_weight=self.recipe.ngram_weight if begun_with is None else None,
+            usual_weight=self.recipe.ngram_weight if begun_from is None else None,
         )
 
     def task(self) -> Task:

@@ -38,7 +38,7 @@ def stream(tmp_path):
 def run(tmp_path, stream):
     corpus = {"sha256": stream.text_sha256, "stream": stream.key}
     (tmp_path / "novel").mkdir()
-    config = SimpleNamespace(corpus=corpus, training={})
+    config = SimpleNamespace(corpus=corpus, begun_from=None)
     return SimpleNamespace(name="novel", path=tmp_path / "novel", config=lambda: config)
 
 
@@ -95,7 +95,7 @@ def test_the_text_of_the_run_before_counts_too(run, stream):
 
 
 def test_an_index_that_knew_an_earlier_text_is_not_made_again_without_it(run, stream):
-    run.config().training["init_from"] = "first"
+    run.config().begun_from = "first"
     assert not waits_for_copies(run)
     with pytest.raises(OptionError) as error:
         load_copies(run)
@@ -108,7 +108,7 @@ def test_an_index_that_knew_an_earlier_text_is_not_made_again_without_it(run, st
 def test_a_text_that_an_index_lacks_is_told_of_again(run, stream):
     own = copies_of(stream)[0]
     keep(run, own, stream.text_sha256)
-    run.config().training["init_from"] = "first"  # which had no index
+    run.config().begun_from = "first"  # which had no index
     copies, note = copies_of(stream, run)
     assert same(copies, CopyIndex([*own.tables, *own.tables]))
     assert note == ("max-copy will not know what the run was trained on that novel was begun from")
@@ -210,7 +210,7 @@ def test_a_run_begun_from_another_takes_its_text_along_at_once(run, stream):
 
 def test_without_tokens_nobody_waits(run, stream, monkeypatch):
     corpus = {"sha256": stream.text_sha256, "stream": "../../etc"}
-    monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus, training={}))
+    monkeypatch.setattr(run, "config", lambda: SimpleNamespace(corpus=corpus, begun_from=None))
     assert not waits_for_copies(run)
 
 
