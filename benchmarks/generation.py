@@ -88,13 +88,16 @@ def bare_products(model: LanguageModel, batch: int, *, laid_out: bool = False) -
     matrices = [arrays["layers.0.weight_hh_l0"]]
     for layer in range(1, model.shape.num_layers):
         matrices += [arrays[f"layers.{layer}.weight_{side}_l0"] for side in ("ih", "hh")]
+    if model.shape.feed_forward_size:
+        matrices += [arrays[f"feed_forward.{part}.weight"] for part in ("inner", "outer")]
     matrices.append(arrays["embedding.weight"])
-    x = np.random.default_rng(0).normal(size=(batch, model.shape.hidden_size)).astype(np.float32)
+    random = np.random.default_rng(0)
+    inputs = [random.normal(size=(batch, m.shape[1])).astype(np.float32) for m in matrices]
     columns = [np.ascontiguousarray(matrix.T) if laid_out else matrix.T for matrix in matrices]
     outputs = [np.empty((batch, len(matrix)), np.float32) for matrix in matrices]
 
     def run() -> int:
-        for matrix, output in zip(columns, outputs, strict=True):
+        for x, matrix, output in zip(inputs, columns, outputs, strict=True):
             np.dot(x, matrix, out=output)
         return batch
 
@@ -163,6 +166,8 @@ def torch_loop(model: LanguageModel, batch: int, threads: int) -> Callable[[], i
         torch.set_num_threads(threads)
         for _ in range(10):
             output, state = lstm(torch.nn.functional.embedding(token, vectors)[None], state)
+            if shape.feed_forward_size:
+                output = model.feed_forward(output)
             logits = torch.nn.functional.linear(output[0], vectors, bias)
             probs = torch.softmax(logits / TEMPERATURE, dim=-1)
             token = torch.multinomial(probs, 1)[:, 0]
@@ -337,6 +342,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.03, help="of one turn")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--threads", type=int, default=1, help="of NumPy")
+    parser.add_argument("--block", type=float, default=1.5, help="its units to one of a layer")
     parser.add_argument("--run", type=Path, help="measure one long text of this run instead")
     parser.add_argument("--characters", type=int, default=10 * TENTH, help="of each text")
     parser.add_argument("--samples", type=int, default=1, help="how many texts, side by side")
@@ -358,7 +364,8 @@ def main() -> None:
     print("| network | at once | what | characters/s | of the bare products | of torch |")
     print("|---|---|---|---|---|---|")
     for (layers, hidden), batch in itertools.product(SIZES, BATCHES):
-        shape = ModelShape(tokenizer.vocab_size, hidden, hidden, layers, "lstm")
+        sizes = (tokenizer.vocab_size, hidden, hidden, layers, "lstm")
+        shape = ModelShape(*sizes, feed_forward_size=round(given.block * hidden))
         model = random_model(shape, tokenizer)
         kept = {name: w.numpy() for name, w in model.state_dict().items()}
         contestants = {
@@ -383,7 +390,7 @@ def main() -> None:
         for name, value in rates.items():
             limit = f"{value / bare:.2f} ({bare / value:.2f}x time)"
             print(
-                f"| LSTM {layers}x{hidden}, V {shape.vocab_size:,} | {batch} | {name} "
+                f"| {shape}, V {shape.vocab_size:,} | {batch} | {name} "
                 f"| {value:,.0f} | {limit} | {value / fastest:.1f}x |",
                 flush=True,
             )

@@ -114,10 +114,11 @@ def networks_table(rows: list[Row]) -> str:
     return markdown(["text", "min", *networks], lines)
 
 
-def _width(network: str) -> tuple[str, int, int, int]:
-    """Cell, networks, layers and units of "1 x 512 lstm" or "2 networks of 1 x 512 lstm"."""
-    *several, layers, _, units, cell = network.split()
-    return cell, int(several[0]) if several else 1, int(layers), int(units)
+def _width(network: str) -> tuple[str, int, int, int, int]:
+    """Cell, networks, layers, units and block of "2 networks of 1 x 512 lstm + 768" and others."""
+    recurrent, _, block = network.partition(" + ")
+    *several, layers, _, units, cell = recurrent.split()
+    return cell, int(several[0]) if several else 1, int(layers), int(units), int(block or 0)
 
 
 def grid_table(rows: list[Row]) -> str:

@@ -45,6 +45,7 @@ _NAMES = (
     ("LSTM", ("rnn", "lstm")),
     ("optimiser", ("adam", "optimizer")),
     ("averaging", ("lerp",)),
+    ("block", ("layer_norm", "silu")),
     ("clipping", ("norm", "_foreach_mul", "clamp")),
     ("embedding", ("embedding", "index_select")),
     ("conversions", ("copy_", "_to_copy")),
@@ -83,7 +84,7 @@ def measure(
     shape = ours.shape
     rate = flops_per_token(shape) * ours.tokens / seconds / 1e9
     line = [
-        f"{shape.num_layers} x {shape.hidden_size}, {shape.vocab_size:,} tokens",
+        f"{shape}, {shape.vocab_size:,} tokens",
         device.precision,
         f"{batch} x {ours.recipe.seq_len}",
         f"{1e3 * seconds:.1f}",

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from charnn.corpus.batches import Batches
 from charnn.corpus.stream import TokenStream
+from charnn.model.feed_forward import FeedForward
 from charnn.model.shapes import ModelShape
 from charnn.training.beginning import new_state
 from charnn.training.device import Device
@@ -112,7 +113,7 @@ class BareSteps:
 
 
 class _Bare(nn.Module):
-    """The same network as torch has it: embedding, one nn.LSTM of all layers, output."""
+    """The same network as torch has it: embedding, one nn.LSTM of all layers, block, output."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -121,6 +122,11 @@ class _Bare(nn.Module):
         self.projection = (
             nn.Linear(shape.hidden_size, shape.embedding_size, bias=False)
             if shape.projected
+            else nn.Identity()
+        )
+        self.block = (
+            FeedForward(shape.hidden_size, shape.feed_forward_size)
+            if shape.feed_forward_size
             else nn.Identity()
         )
         below = shape.embedding_size if shape.projected else shape.hidden_size
@@ -133,7 +139,7 @@ class _Bare(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Logits (seq_len, batch, vocab_size) and the state behind."""
         hidden, after = self.lstm(self.embedding(tokens), state)
-        return self.output(self.projection(hidden)), after
+        return self.output(self.projection(self.block(hidden))), after
 
 
 def timer(step: Step, device: str, seconds: float) -> Callable[[], float]:

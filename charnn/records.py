@@ -37,6 +37,7 @@ class RunStarted:
 
     Attributes:
         networks: how many networks of these sizes there are.
+        feed_forward_size: units of the block behind the layers; 0 if there is none.
         yardstick: what else was given the same text, such as an n-gram model.
         yardstick_bits_per_char: what that reaches on the validation part; None where it is not
             known.
@@ -62,6 +63,7 @@ class RunStarted:
     yardstick: str = "n-gram"
     yardstick_bits_per_char: float | None = None
     networks: int = 1
+    feed_forward_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,10 @@ def test_fields_with_a_default_may_be_missing():
         *((Preparing.tag, name) for name in ("total", "unit")),
         *(
             (RunStarted.tag, name)
-            for name in ("resumed_at", "yardstick", "yardstick_bits_per_char", "networks")
+            for name in (
+                *("resumed_at", "yardstick", "yardstick_bits_per_char", "networks"),
+                "feed_forward_size",
+            )
         ),
         (PlanFixed.tag, "seconds"),
         *((Validation.tag, name) for name in ("final", "network_bits_per_char")),

@@ -72,6 +72,12 @@ _WITH_RESUME = {
 @click.option("--hidden", type=int, metavar="N", help="Units of each layer.")
 @click.option("--embedding", type=int, metavar="N", help="Numbers per token.")
 @click.option(
+    "--feed-forward",
+    type=int,
+    metavar="N",
+    help="Units of the block behind the layers; 0 for none.",
+)
+@click.option(
     "--networks", type=int, metavar="N", help="How many, averaged. Default: by the minutes."
 )
 @click.option(
@@ -85,7 +91,7 @@ _WITH_RESUME = {
 @click.option("--token-dropout", type=float, metavar="F", help="Whole input tokens.")
 @click.option("--input-dropout", type=float, metavar="F", help="Units of the embedding.")
 @click.option("--layer-dropout", type=float, metavar="F", help="Units between layers.")
-@click.option("--output-dropout", type=float, metavar="F", help="Units of the last layer.")
+@click.option("--output-dropout", type=float, metavar="F", help="Units before the output.")
 @click.option("--state-dropout", type=float, metavar="F", help="The recurrent state; slower.")
 @click.option("--weight-dropout", type=float, metavar="F", help="Recurrent weights.")
 @click.option("--batch-size", type=int, metavar="N", help="Parallel rows of text.")

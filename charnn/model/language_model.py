@@ -1,6 +1,7 @@
-"""A network in torch: embedding -> stacked recurrent layers -> projection -> logits.
+"""A network in torch: embedding -> recurrent layers -> gated block -> projection -> logits.
 
-State goes in as an argument and comes out as a result; what a layer does is in `recurrence.py`.
+State goes in as an argument and comes out as a result; what a layer does is in `recurrence.py`,
+the block in `feed_forward.py`.
 Names and shapes of the weights are those of `shapes.py`; `stepper.py` is the same in NumPy.
 """
 
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 
 from charnn.errors import OptionError
 from charnn.model.embedding import Embedding
+from charnn.model.feed_forward import FeedForward
 from charnn.model.recurrence import State, drop_mask, layer_weights, run_layer
 from charnn.model.shapes import ModelShape
 
@@ -33,7 +35,7 @@ class Dropout:
         token: whole input tokens replaced by a zero embedding.
         input: units of the embedding.
         layer: units between layers.
-        output: units of the last layer.
+        output: units of what the output is made from.
         state: units of the carried h (takes a slower step-by-step loop).
         weight: weights of the recurrent matrices, in steps of 1/256.
 
@@ -85,6 +87,8 @@ class LanguageModel(nn.Module):
         self.layers = nn.ModuleList(
             _MODULES[shape.cell](below, above) for below, above in pairwise(sizes)
         )
+        if shape.feed_forward_size:
+            self.feed_forward = FeedForward(shape.hidden_size, shape.feed_forward_size)
         if shape.projected:
             self.projection = nn.Linear(shape.hidden_size, shape.embedding_size, bias=False)
         self.output = _Output(shape)
@@ -119,11 +123,15 @@ class LanguageModel(nn.Module):
         return self.features(tokens, state)[1]
 
     def features(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """The last layer's output (seq_len, batch, hidden_size), dropout applied, and the state."""
+        """What the output is made from, dropout applied, and the state.
+
+        Returns:
+            The last layer's output behind the block, (seq_len, batch, hidden_size), and the state.
+        """
         return self._features(tokens, state, self.embedding.matrix())
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., vocab_size) of last-layer outputs (..., hidden_size)."""
+        """Logits (..., vocab_size) of what `features` returns, (..., hidden_size)."""
         return self._logits(hidden, self.embedding.matrix())
 
     def plain_parameters(self) -> dict[str, Tensor]:
@@ -167,6 +175,8 @@ class LanguageModel(nn.Module):
                 weight_share=drop.weight if self.training else 0,
             )
             after.append(end)
+        if self.shape.feed_forward_size:
+            x = self.feed_forward(x)
         return self._drop(x, drop.output), tuple(after)
 
     def _drop(self, x: Tensor, share: float) -> Tensor:
@@ -215,8 +225,8 @@ def initialise(model: LanguageModel, generator: torch.Generator | None = None) -
 
     Recurrent matrices are orthogonal gate by gate (Saxe et al. 2014, arXiv:1312.6120), input
     matrices uniform after Glorot & Bengio 2010, the forget gate's bias 1 (Jozefowicz et al.
-    2015), other biases 0, embeddings normal with standard deviation E ** -0.5, so that tied
-    logits begin near unit size.
+    2015), other biases 0, embeddings normal with standard deviation E ** -0.5, so that tied logits
+    begin near unit size. A block adds nothing yet.
     """
     shape = model.shape
     model.embedding.initialise(generator)
@@ -230,6 +240,8 @@ def initialise(model: LanguageModel, generator: torch.Generator | None = None) -
         recurrent_bias.zero_()
         if shape.cell == "lstm":
             input_bias[shape.hidden_size : 2 * shape.hidden_size] = 1.0
+    if shape.feed_forward_size:
+        model.feed_forward.initialise(generator)
     if shape.projected:
         nn.init.xavier_uniform_(model.projection.weight, generator=generator)
     if not shape.tied:

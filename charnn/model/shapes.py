@@ -30,9 +30,10 @@ class ModelShape:
         tied: whether the output weights are the embedding; with E != H a projection stands between.
         networks: how many networks of these sizes predict together, by the mean of their
             probabilities.
+        feed_forward_size: F, units of the gated block behind the last layer; 0 if there is none.
 
     Raises:
-        OptionError: a size is below 1 or the cell is unknown.
+        OptionError: a size is below 1 (the block's below 0) or the cell is unknown.
     """
 
     vocab_size: int
@@ -42,11 +43,14 @@ class ModelShape:
     cell: str
     tied: bool = True
     networks: int = 1
+    feed_forward_size: int = 0
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "networks"):
             if (value := getattr(self, name)) < 1:
                 raise OptionError(f"{name} must be >= 1, got {value}")
+        if self.feed_forward_size < 0:
+            raise OptionError(f"feed_forward_size must be >= 0, got {self.feed_forward_size}")
         if self.cell not in CELLS:
             raise OptionError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}")
 
@@ -63,15 +67,20 @@ class ModelShape:
     def __str__(self) -> str:
         """Sizes for people.
 
-        >>> str(ModelShape(5, 3, 3, 1, "gru", networks=2))
-        '2 networks of 1 x 3 gru'
+        >>> str(ModelShape(5, 3, 3, 1, "gru", networks=2, feed_forward_size=4))
+        '2 networks of 1 x 3 gru + 4'
         """
-        return size_in_words(self.num_layers, self.hidden_size, self.cell, self.networks)
+        return size_in_words(
+            self.num_layers, self.hidden_size, self.cell, self.networks, self.feed_forward_size
+        )
 
 
-def size_in_words(num_layers: int, hidden_size: int, cell: str, networks: int) -> str:
+def size_in_words(
+    num_layers: int, hidden_size: int, cell: str, networks: int, feed_forward_size: int
+) -> str:
     """A network, or several of one shape, for people; the arguments are those of `ModelShape`."""
-    one = f"{num_layers} x {hidden_size} {cell}"
+    block = f" + {feed_forward_size}" if feed_forward_size else ""
+    one = f"{num_layers} x {hidden_size} {cell}{block}"
     return one if networks == 1 else f"{networks} networks of {one}"
 
 
@@ -96,6 +105,12 @@ def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
         shapes[f"layers.{layer}.weight_hh_l0"] = (gates, hidden)
         shapes[f"layers.{layer}.bias_ih_l0"] = (gates,)
         shapes[f"layers.{layer}.bias_hh_l0"] = (gates,)
+    if inner := shape.feed_forward_size:
+        shapes["feed_forward.norm.weight"] = (hidden,)
+        shapes["feed_forward.norm.bias"] = (hidden,)
+        shapes["feed_forward.inner.weight"] = (2 * inner, hidden)
+        shapes["feed_forward.inner.bias"] = (2 * inner,)
+        shapes["feed_forward.outer.weight"] = (hidden, inner)
     if shape.projected:
         shapes["projection.weight"] = (shape.embedding_size, hidden)
     if not shape.tied:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from charnn.errors import OptionError
 from charnn.model.cells import LAYERS, LayerState
-from charnn.model.products import Bf16Product, FloatProduct, Floats, laid_out
+from charnn.model.gating import FeedForward
+from charnn.model.products import Bf16Product, FloatProduct, Floats, Product, laid_out
 from charnn.model.row_table import RowTable
 from charnn.model.shapes import GATES, ModelShape, weight_shapes
 
@@ -78,6 +79,7 @@ class Stepper:
             )
             for index in range(shape.num_layers)
         ]
+        self._block = _block(arrays, times) if shape.feed_forward_size else None
         self._projection = times["projection.weight"] if shape.projected else None
         self._output = times[_EMBEDDING if shape.tied else "output.weight"]
         self._embedding = arrays[_EMBEDDING]
@@ -186,12 +188,25 @@ class Stepper:
         return probs
 
     def _logits(self, hidden: Floats) -> Floats:
-        """The output, (batch, vocab_size)."""
+        """The output, (batch, vocab_size), from hidden (batch, hidden_size) of the last layer."""
+        if self._block is not None:
+            hidden = self._block(hidden)
         if self._projection is not None:
             hidden = self._projection(hidden)
         logits = self._output(hidden)
         logits += self._output_bias
         return logits
+
+
+def _block(arrays: Mapping[str, Floats], times: Mapping[str, Product]) -> FeedForward:
+    """The block behind the last layer."""
+    return FeedForward(
+        arrays["feed_forward.norm.weight"],
+        arrays["feed_forward.norm.bias"],
+        times["feed_forward.inner.weight"],
+        arrays["feed_forward.inner.bias"],
+        times["feed_forward.outer.weight"],
+    )
 
 
 def _checked(

@@ -134,7 +134,8 @@ def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSu
 
 
 def _size(shape: ModelShape) -> str:
-    one = f"{shape.num_layers}x{shape.hidden_size} {shape.cell}"
+    block = f"+{shape.feed_forward_size}" if shape.feed_forward_size else ""
+    one = f"{shape.num_layers}x{shape.hidden_size} {shape.cell}{block}"
     return one if shape.networks == 1 else f"{shape.networks}x {one}"
 
 

@@ -63,6 +63,8 @@ class RunConfig:
         model = asdict(self.model)
         if self.model.networks == 1:
             del model["networks"]  # which versions without it can read
+        if self.model.feed_forward_size == 0:
+            del model["feed_forward_size"]
         return asdict(self) | {"experts": list(self.experts), "model": model}
 
     @classmethod
@@ -144,6 +146,7 @@ def check_size(shape: ModelShape) -> None:
         raise OptionError(f"all networks together may have {MAX_LAYERS} layers, got {layers:,}")
     for name, size in (
         ("units", shape.hidden_size),
+        ("units of a block", shape.feed_forward_size),
         ("numbers of an embedding", shape.embedding_size),
         ("tokens", shape.vocab_size),
     ):

@@ -133,7 +133,7 @@ def _time(
 def _memory(recipe: Recipe, shape: ModelShape) -> float:
     """Bytes at the peak: process, network, and what one window needs."""
     cells = recipe.batch_size * recipe.seq_len
-    hidden = 12 * shape.num_layers * shape.hidden_size
+    hidden = 12 * shape.num_layers * shape.hidden_size + 5 * shape.feed_forward_size
     activations = 4 * cells * (3 * shape.vocab_size + hidden)
     return _BASE_MEMORY + network_bytes(recipe, shape) + activations
 

@@ -49,7 +49,7 @@ def new_state(
             raise
     raise NoMemoryError(
         f"there is not enough memory for a network of {parameter_count(shape):,} numbers: make it "
-        "smaller with --size, --hidden, --layers or --networks",
+        "smaller with --size, --hidden, --layers, --feed-forward or --networks",
         early=False,
     )
 
@@ -113,6 +113,7 @@ def opening(
         hidden_size=shape.hidden_size,
         embedding_size=shape.embedding_size,
         networks=shape.networks,
+        feed_forward_size=shape.feed_forward_size,
         parameters=parameter_count(shape),
         device=device.kind,
         precision=device.precision,

@@ -79,6 +79,7 @@ class CodeOptions:
             minutes=self.minutes,
             size=self.size,
             networks=1,
+            feed_forward=0,
             seed=self.seed,
             threads=self.threads,
             device="cpu",

@@ -22,9 +22,11 @@ from torch.nn import functional as F
 from charnn.model.ensemble import Model, apart, joined, log_mean
 from charnn.model.language_model import Dropout
 from charnn.model.recurrence import State, detach
+from charnn.model.shapes import ModelShape
 from charnn.training.device import Device
 from charnn.training.scores import Nats, Tokens
 
+_FEED_FORWARD = "feed_forward."  # in the names of its weights
 _SHORTEST = 1e-30  # a length to divide by where there is none
 
 
@@ -35,6 +37,7 @@ class Dynamics:
     Attributes:
         segment: tokens that are scored before they are learnt from.
         rate: of the steps.
+        feed_forward: what the block behind the layers has of that rate.
         decay: share of the way back to the trained weights after each step, on average.
         floor: added to each root mean square, as a share of their mean, so that weights which
             had hardly any gradient do not run away.
@@ -45,12 +48,23 @@ class Dynamics:
 
     segment: int = 32
     rate: float = 6e-4
+    feed_forward: float = 1.0
     decay: float = 1e-2
     floor: float = 0.5
     longest: float = 10.0
 
+    def rate_of(self, weight: str) -> float:
+        """The rate of a weight with this name."""
+        return self.rate * (self.feed_forward if _FEED_FORWARD in weight else 1.0)
 
-USUAL = Dynamics()
+
+_USUAL = Dynamics()
+_USUAL_WITH_BLOCK = Dynamics(rate=4.5e-4, feed_forward=0.3)
+
+
+def usual_dynamics(shape: ModelShape) -> Dynamics:
+    """How fast networks of these sizes adapt best; with a block they soon say too much."""
+    return _USUAL_WITH_BLOCK if shape.feed_forward_size else _USUAL
 
 
 class Adaptation:
@@ -59,16 +73,17 @@ class Adaptation:
     Args:
         model: on its device; its weights are changed, and it drops nothing any more.
         roots: root mean square of each weight's gradient in training, by weight name.
-        dynamics: how fast.
+        dynamics: how fast; the usual if None.
     """
 
     def __init__(
         self,
         model: Model,
         roots: Mapping[str, NDArray[np.float32]],
-        dynamics: Dynamics = USUAL,
+        dynamics: Dynamics | None = None,
     ) -> None:
         # Training without dropout: cuDNN has no gradients for a network that is in evaluation.
+        dynamics = dynamics or usual_dynamics(model.shape)
         model.dropout = Dropout()
         model.train().requires_grad_(True)
         named = dict(model.named_parameters())
@@ -77,7 +92,10 @@ class Adaptation:
         held = [torch.from_numpy(np.array(roots[name])).to(w.device) for name, w in named.items()]
         # One mean over all weights: their gradients are compared with one another.
         mean = sum(float(root.sum()) for root in held) / sum(root.numel() for root in held)
-        self._rates = [dynamics.rate / (root + dynamics.floor * mean) for root in held]
+        self._rates = [
+            dynamics.rate_of(name) / (root + dynamics.floor * mean)
+            for name, root in zip(named, held, strict=True)
+        ]
         count = sum(weight.numel() for weight in self._weights)
         self._longest = dynamics.longest * dynamics.rate * count**0.5
         self._decays = [(dynamics.decay * root / mean).clamp(max=1.0) for root in held]
@@ -102,7 +120,7 @@ def dynamic_nats(
     boundary: int,
     roots: Mapping[str, NDArray[np.float32]],
     device: Device,
-    dynamics: Dynamics = USUAL,
+    dynamics: Dynamics | None = None,
     on_progress: Callable[[int], bool] | None = None,
 ) -> Nats | None:
     """What each token of a text costs a network that learns from it as it reads.
@@ -113,12 +131,13 @@ def dynamic_nats(
         boundary: the token between documents.
         roots: see `Adaptation`.
         device: where the model is.
-        dynamics: how fast it adapts.
+        dynamics: how fast it adapts; as usual if None.
         on_progress: told after each segment how many tokens were scored; returns whether to go on.
 
     Returns:
         -ln p of each token before it was learnt from, (n,); None if `on_progress` broke it off.
     """
+    dynamics = dynamics or usual_dynamics(model.shape)
     adaptation = Adaptation(model, roots, dynamics)
     text = torch.from_numpy(np.concatenate([[boundary], tokens]).astype(np.int64))
     text = text.to(device.torch_device)

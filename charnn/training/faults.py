@@ -49,7 +49,7 @@ def too_many_rows(rows: int, seq_len: int) -> NoMemoryError:
     """The error of a training that does not fit from its beginning on."""
     return NoMemoryError(
         f"there is not enough memory for {rows} rows of {seq_len} tokens: make the network or the "
-        "text's windows smaller with --hidden, --networks or --seq-len",
+        "text's windows smaller with --hidden, --feed-forward, --networks or --seq-len",
         early=True,
     )
 

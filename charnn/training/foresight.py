@@ -25,7 +25,7 @@ from charnn.model.recurrence import State, detach
 from charnn.model.weighing import Weighing
 from charnn.training.beginning import dropout_of
 from charnn.training.device import Device
-from charnn.training.dynamic import Adaptation, Dynamics, segment_costs
+from charnn.training.dynamic import Adaptation, segment_costs, usual_dynamics
 from charnn.training.feed import Feed
 from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState, plain_copy
@@ -34,7 +34,6 @@ from charnn.training.updates import Updates
 Tokens = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
 
-DYNAMICS = Dynamics()
 _SEGMENT = 1024
 """Tokens that a network which does not adapt scores at once."""
 _NEWEST, _MORE_OF_THE_NEWEST = 8, 2
@@ -194,8 +193,9 @@ class _Network:
 
     def __init__(self, model: Model, roots: Mapping[str, NDArray[np.float32]] | None) -> None:
         self._model = model.eval()
-        self._adaptation = Adaptation(model, roots, DYNAMICS) if roots is not None else None
-        self.segment = DYNAMICS.segment if roots is not None else _SEGMENT
+        self._adaptation = Adaptation(model, roots) if roots is not None else None
+        dynamics = usual_dynamics(model.shape)
+        self.segment = dynamics.segment if roots is not None else _SEGMENT
 
     def score(self, text: Tokens, state: State) -> tuple[Floats, State]:
         """Nats of a segment's tokens but for the first, (n - 1,), which are then learnt from."""

@@ -68,8 +68,9 @@ def checkpoint_bytes(recipe: Recipe, shape: ModelShape) -> int:
 
 
 def window_bytes(recipe: Recipe, shape: ModelShape, tokens: int) -> int:
-    """Bytes of what one step computes: the gates of each layer, the logits and their softmax."""
+    """Bytes of what one step computes: gates of each layer and of the block, logits, softmax."""
     rows = recipe.batch_size
     length = min(recipe.seq_len, max(1, tokens // rows))
     per_token = shape.num_layers * GATES[shape.cell] * shape.hidden_size + 2 * shape.vocab_size
+    per_token += 3 * shape.feed_forward_size
     return _NUMBER * rows * length * per_token

@@ -92,6 +92,7 @@ class TrainOptions:
     layers: int | None = None
     hidden: int | None = None
     embedding: int | None = None
+    feed_forward: int | None = None
     networks: int | None = None
     no_ngram: bool = False
     ngram_weight: float | None = None
@@ -140,6 +141,7 @@ class TrainOptions:
         _one_of("precision", self.precision, ("auto", "fp32", "bf16"))
         for name in _COUNTS:
             _at_least(name, getattr(self, name), 1)
+        _at_least("feed_forward", self.feed_forward, 0)
         check_vocab_size(TOKENIZERS[self.tokenizer], self.vocab_size)
         if not 0 <= self.seed < 2**64:
             raise OptionError(f"seed must be in [0, 2**64), got {self.seed}")

@@ -43,6 +43,7 @@ class Recipe:
         grad_clip: largest global norm of the gradient, of several networks at root mean square.
         ema: the longest horizon of the weights' moving average, as its decay; 0 is off.
         networks: how many of that shape predict together.
+        feed_forward_size: units of the gated block behind the last layer; 0 for none.
         composed: whether syllables are the sum of their own vector and those of their jamo.
         token_dropout: and the others: shares in [0, 1).
         ngram_order: tokens of the longest n-gram of the second expert.
@@ -57,6 +58,7 @@ class Recipe:
     embedding_size: int
     tied: bool
     networks: int
+    feed_forward_size: int
     batch_size: int
     seq_len: int
     learning_rate: float
@@ -87,6 +89,7 @@ class Recipe:
             self.cell,
             self.tied,
             self.networks,
+            self.feed_forward_size,
         )
 
 
@@ -123,6 +126,7 @@ def make_recipe(
         embedding_size=shape.embedding_size,
         tied=shape.tied,
         networks=shape.networks,
+        feed_forward_size=shape.feed_forward_size,
         batch_size=batch_size,
         seq_len=seq_len,
         learning_rate=_or(options.learning_rate, _learning_rate(shape)),
@@ -158,6 +162,7 @@ def _classic(options: TrainOptions) -> Recipe:
         embedding_size=options.embedding or hidden,
         tied=False,
         networks=options.networks or 1,
+        feed_forward_size=options.feed_forward or 0,
         batch_size=options.batch_size or 1,
         seq_len=options.seq_len or 25,
         learning_rate=_or(options.learning_rate, 0.1),

@@ -14,7 +14,7 @@ from charnn.runs.config import INIT_FROM, RunConfig, check_size
 from charnn.runs.ngram_file import EXPERT
 from charnn.runs.run import Run
 from charnn.training.device import Device
-from charnn.training.options import TrainOptions
+from charnn.training.options import TrainOptions, option_name
 from charnn.training.recipe import Recipe, make_recipe
 from charnn.training.saved_fields import read_options, read_precision, read_recipe
 from charnn.training.texts import Text, absolute_paths, find_stream
@@ -157,12 +157,14 @@ def sizes_of(run: Run, options: TrainOptions, given: Collection[str] = ()) -> Tr
         "hidden": shape.hidden_size,
         "embedding": shape.embedding_size,
         "networks": shape.networks,
+        "feed_forward": shape.feed_forward_size,
     }
     for name, size in sizes.items():
         if getattr(options, name) not in (None, size):
+            option = option_name(name)
             raise OptionError(
-                f"{name} of run {run.name} is {size}, got {getattr(options, name)}: "
-                f"leave --{name} out with --init-from"
+                f"{option} of run {run.name} is {size}, got {getattr(options, name)}: "
+                f"leave --{option} out with --init-from"
             )
     return replace(options, tokenizer=kind, **sizes)
 

@@ -28,7 +28,7 @@ _SHARES = (
     *("ema", "token_dropout", "input_dropout", "layer_dropout", "output_dropout"),
     *("state_dropout", "weight_dropout", "ngram_weight"),
 )
-_LATER: dict[str, Any] = {"networks": 1}
+_LATER: dict[str, Any] = {"networks": 1, "feed_forward": 0, "feed_forward_size": 0}
 """Fields that the first runs did not have, as those runs would have them."""
 _MOST_INT = 1 << 53
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
@@ -95,7 +95,7 @@ def _typed(kind: type[Fields], data: Mapping[str, Any]) -> dict[str, Any]:
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]
     values = {name: data[name] for name in names if name in data or name not in _LATER}
-    values = {**_LATER, **values}
+    values = {name: value for name, value in _LATER.items() if name in names} | values
     for name, value in values.items():
         if not _is_of(value, hints[name]):
             words = _in_words(hints[name])

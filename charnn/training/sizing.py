@@ -23,10 +23,18 @@ _SMALL_VOCABULARY = 512
 """Up to so many tokens an embedding is small and the output has weights of its own: half the work
 of the recurrent layer is then saved, and nothing is lost. Tying pays for large vocabularies."""
 
+_FEED_FORWARD = 1.5
+"""Units of the gated block behind the layers, for each unit of a layer, where the output is tied.
+One with weights of its own, for few tokens, does without: there the block gains nothing."""
+
 _PASSES, _TOKENS_A_WEIGHT = 2.3, (0.7, 1.5)
 """What a network must have time for: to read the text so often, but no fewer and no more tokens for
 each of the weights that a token uses. One that has not is beaten by one of half its width, or by
 two of those."""
+
+_WIDE, _TOKENS_A_WEIGHT_OF_WIDE = 512, 3.0
+"""From so many units on a network with a block must have time for so many tokens: until then up to
+four of half its width are better."""
 
 _PASSES_OF_MORE = (8, 24, 48)
 """How often one network would have to read the text for two, three and four to be better: each has
@@ -68,6 +76,8 @@ def shape_for(
 
 def _enough(shape: ModelShape, tokens: int) -> float:
     """How many tokens a network must have time to read if it were alone."""
+    if shape.feed_forward_size and shape.hidden_size >= _WIDE:
+        return _TOKENS_A_WEIGHT_OF_WIDE * _weights_used(shape)
     least, most = (ratio * _weights_used(shape) for ratio in _TOKENS_A_WEIGHT)
     return min(most, max(least, _PASSES * tokens))
 
@@ -91,7 +101,11 @@ def _shape_of(size: str, options: TrainOptions, vocab_size: int) -> ModelShape:
     layers, hidden = options.layers or layers, options.hidden or hidden
     tied = vocab_size > _SMALL_VOCABULARY
     embedding = options.embedding or (hidden if tied else min(hidden, max(64, hidden // 8)))
-    return ModelShape(vocab_size, embedding, hidden, layers, options.cell or "lstm", tied)
+    block = options.feed_forward
+    if block is None:
+        block = round(_FEED_FORWARD * hidden) if tied else 0
+    cell = options.cell or "lstm"
+    return ModelShape(vocab_size, embedding, hidden, layers, cell, tied, feed_forward_size=block)
 
 
 def tokens_read(

@@ -113,7 +113,8 @@ def telling(events: Sequence[Event], number: int) -> list[Event]:
 
 
 def _size(started: RunStarted) -> str:
-    one = f"{started.cell} {started.num_layers}x{started.hidden_size}"
+    block = f"+{started.feed_forward_size}" if started.feed_forward_size else ""
+    one = f"{started.cell} {started.num_layers}x{started.hidden_size}{block}"
     return one if started.networks == 1 else f"{started.networks}x {one}"
 
 

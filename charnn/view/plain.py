@@ -254,11 +254,16 @@ def _head_lines(record: RunStarted) -> list[tuple[str, str]]:
         ),
         (
             "model",
-            f"{size_in_words(record.num_layers, record.hidden_size, record.cell, record.networks)},"
+            f"{_size(record)},"
             f" {figures.compact(record.parameters)} parameters, {record.device} {record.precision},"
             f" {_number(record.threads, 'thread')}, seed {record.seed}",
         ),
     ]
+
+
+def _size(record: RunStarted) -> str:
+    one = (record.num_layers, record.hidden_size, record.cell)
+    return size_in_words(*one, record.networks, record.feed_forward_size)
 
 
 def _preparing_text(record: Preparing) -> str:

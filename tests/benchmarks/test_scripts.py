@@ -53,7 +53,7 @@ def row(benchmark: str, **given: object) -> dict:
     ("embedding", "hidden", "tied"), [(8, 8, True), (6, 10, True), (6, 10, False)]
 )
 def test_the_bare_loop_has_the_network_of_any_text(embedding: int, hidden: int, tied: bool) -> None:
-    shape = ModelShape(30, embedding, hidden, 2, "lstm", tied)
+    shape = ModelShape(30, embedding, hidden, 2, "lstm", tied, feed_forward_size=7 * tied)
     bare = steps._Bare(shape)
     logits, state = bare(torch.arange(12).reshape(4, 3), None)
     assert logits.shape == (4, 3, 30)
@@ -127,13 +127,14 @@ def test_networks_stand_side_by_side_the_narrow_first_and_autos_is_bold():
         row("sizes", options=AUTO),
         row("sizes", options=AUTO, minutes=5.0, network="2 x 512 lstm"),
         row("sizes", options="--networks 3", minutes=5.0, network="3 networks of 1 x 512 lstm"),
+        row("sizes", options="--size medium", minutes=5.0, network="1 x 512 lstm + 768"),
     ]
     head, _, two, five = networks_table(rows).splitlines()
-    names = "1 x 512 lstm | 1 x 1024 lstm | 2 x 512 lstm | 3 networks of 1 x 512 lstm"
-    assert head == f"| text | min | {names} |"
+    ones = "1 x 512 lstm | 1 x 512 lstm + 768 | 1 x 1024 lstm | 2 x 512 lstm"
+    assert head == f"| text | min | {ones} | 3 networks of 1 x 512 lstm |"
     bits = f"{rows[0]['bits_per_char']['both']:.3f}"
-    assert two == f"| a.txt | 2 | **{bits}** | {bits} |  |  |"
-    assert five == f"| a.txt | 5 |  |  | **{bits}** | {bits} |"
+    assert two == f"| a.txt | 2 | **{bits}** |  | {bits} |  |  |"
+    assert five == f"| a.txt | 5 |  | {bits} |  | **{bits}** | {bits} |"
 
 
 def test_a_cut_ends_where_the_held_out_part_begins():

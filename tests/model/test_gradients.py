@@ -120,12 +120,12 @@ def stepper_loss(shape, weights, tokens):
     return loss / (SEQ_LEN * BATCH)
 
 
-@pytest.mark.parametrize("output", [(3, True), (2, True), (2, False)])
+@pytest.mark.parametrize("output", [(3, True, 0), (2, True, 4), (2, False, 2)])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_gradients_equal_finite_differences(cell, layers, output):
-    size, tied = output
-    shape = ModelShape(VOCAB_SIZE, size, 3, layers, cell, tied)
+    size, tied, block = output
+    shape = ModelShape(VOCAB_SIZE, size, 3, layers, cell, tied, feed_forward_size=block)
     model, weights = random_model(shape)
     tokens = some_tokens()
     loss, _ = loss_of(model, tokens, model.initial_state(BATCH))

@@ -16,10 +16,19 @@ from charnn.model.recurrence import detach, layer_weights, roll_rows
 from charnn.model.shapes import CELLS, GATES, ModelShape, weight_shapes
 
 VOCAB_SIZE, SEQ_LEN, BATCH, HIDDEN = 11, 7, 3, 6
-OUTPUTS = {"tied": (HIDDEN, True), "projected": (4, True), "untied": (4, False)}
+OUTPUTS = {
+    "tied": (HIDDEN, True, 0),
+    "projected": (4, True, 0),
+    "untied": (4, False, 0),
+    "block": (HIDDEN, True, 5),
+}
 SHAPES = {
-    f"{cell}-{layers}-{name}": ModelShape(VOCAB_SIZE, size, HIDDEN, layers, cell, tied)
-    for cell, layers, (name, (size, tied)) in itertools.product(CELLS, (1, 2), OUTPUTS.items())
+    f"{cell}-{layers}-{name}": ModelShape(
+        VOCAB_SIZE, size, HIDDEN, layers, cell, tied, feed_forward_size=block
+    )
+    for cell, layers, (name, (size, tied, block)) in itertools.product(
+        CELLS, (1, 2), OUTPUTS.items()
+    )
 }
 NAMES = ["token", "input", "layer", "output", "state", "weight"]
 
@@ -184,6 +193,18 @@ def test_the_generator_alone_decides_the_weights(shape):
     same, other = make_model(shape, seed=5).state_dict(), make_model(shape, seed=6).state_dict()
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["embedding.weight"], other["embedding.weight"])
+
+
+def test_a_block_begins_as_if_it_were_not_there(cell):
+    with_block, without = (
+        make_model(SHAPES[f"{cell}-2-{name}"]).eval() for name in ("block", "tied")
+    )
+    shared = {
+        name: weight for name, weight in with_block.state_dict().items() if "feed" not in name
+    }
+    without.load_state_dict(shared)
+    tokens, state = some_tokens(), some_state(without)
+    assert_close([with_block(tokens, state)[0]], [without(tokens, state)[0]], within=0)
 
 
 # -- output bias --------------------------------------------------------------------------------

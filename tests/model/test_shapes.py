@@ -11,7 +11,9 @@ from charnn.model.shapes import CELLS, GATES, ModelShape, parameter_count, weigh
 
 SIZES = st.integers(1, 50)
 SHAPES = st.builds(
-    ModelShape, SIZES, SIZES, SIZES, st.integers(1, 4), st.sampled_from(CELLS), st.booleans()
+    ModelShape,
+    *(SIZES, SIZES, SIZES, st.integers(1, 4), st.sampled_from(CELLS), st.booleans()),
+    feed_forward_size=st.integers(0, 50),
 )
 
 
@@ -23,6 +25,8 @@ def counted_by_hand(shape: ModelShape) -> int:
     for layer in range(shape.num_layers):
         below = hidden if layer else embedding
         total += gates * (below * hidden + hidden * hidden + 2 * hidden)
+    if inner := shape.feed_forward_size:
+        total += 2 * hidden + 2 * inner * (hidden + 1) + inner * hidden
     if not shape.tied:
         return total + vocab_size * hidden
     return total if embedding == hidden else total + embedding * hidden
@@ -61,6 +65,10 @@ def test_what_meets_fits(shape):
         assert shapes[f"layers.{layer}.bias_ih_l0"] == (gates,)
         assert shapes[f"layers.{layer}.bias_hh_l0"] == (gates,)
         size = shape.hidden_size
+    if inner := shape.feed_forward_size:
+        assert shapes["feed_forward.inner.weight"] == (2 * inner, size)
+        assert shapes["feed_forward.outer.weight"] == (size, inner)
+    assert any("feed_forward" in name for name in shapes) == (inner > 0)
     if shape.projected:
         assert shapes["projection.weight"] == (shape.embedding_size, size)
         size = shape.embedding_size
@@ -92,6 +100,11 @@ def test_sizes_below_one_are_refused(name, value):
     with pytest.raises(OptionError) as error:
         ModelShape(**{**sizes, name: value}, cell="gru")
     assert str(error.value) == f"{name} must be >= 1, got {value}"
+
+
+def test_a_block_of_fewer_than_no_units_is_refused():
+    with pytest.raises(OptionError, match=r"^feed_forward_size must be >= 0, got -1$"):
+        ModelShape(5, 4, 3, 1, "gru", feed_forward_size=-1)
 
 
 @pytest.mark.parametrize("cell", ["", "LSTM", "transformer"])

@@ -57,6 +57,13 @@ def test_several_networks_are_told(tmp_path: Path, helpers: Any) -> None:
     assert (summary.size, summary.parameters) == ("3x 2x4 lstm", 1008)
 
 
+def test_a_block_is_told(tmp_path: Path, helpers: Any) -> None:
+    model = ModelShape(5, 4, 4, 1, "lstm", feed_forward_size=6)
+    helpers.run(tmp_path, "block", model=model)
+    (summary,) = list_runs(tmp_path)
+    assert summary.size == "1x4 lstm+6"
+
+
 def test_a_run_in_training(checkpoints: Path) -> None:
     with lock_run(checkpoints / "first"):
         holders = {run.name: run.holder and run.holder.pid for run in list_runs(checkpoints)}

@@ -76,6 +76,11 @@ def shapes(model: Any) -> dict[str, tuple[int, ...]]:
         found[f"layers.{k}.weight_ih_l0"] = (g, h if k else e)
         found[f"layers.{k}.weight_hh_l0"] = (g, h)
         found[f"layers.{k}.bias_ih_l0"] = found[f"layers.{k}.bias_hh_l0"] = (g,)
+    if f := model.get("feed_forward_size", 0):
+        found["feed_forward.norm.weight"] = found["feed_forward.norm.bias"] = (h,)
+        found["feed_forward.inner.weight"] = (2 * f, h)
+        found["feed_forward.inner.bias"] = (2 * f,)
+        found["feed_forward.outer.weight"] = (h, f)
     if model["tied"] and e != h:
         found["projection.weight"] = (e, h)
     if not model["tied"]:
@@ -221,6 +226,7 @@ def one_network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
         for k in range(model["num_layers"]):
             states[k] = layer_step(model["cell"], w, k, x, states[k])
             x = states[k][0]
+        x = behind_the_block(model, w, x)
         if model["tied"] and model["embedding_size"] != model["hidden_size"]:
             x = w["projection.weight"] @ x
         output = w["embedding.weight" if model["tied"] else "output.weight"]
@@ -229,6 +235,17 @@ def one_network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
         probs.append(weights[token] / weights.sum())
         before = token
     return np.array(probs)
+
+
+def behind_the_block(model: Any, w: dict[str, Any], x: Any) -> Any:
+    """What the output is made from."""
+    f = model.get("feed_forward_size", 0)
+    if not f:
+        return x
+    n = (x - x.mean()) / np.sqrt(((x - x.mean()) ** 2).mean() + 1e-5)
+    n = w["feed_forward.norm.weight"] * n + w["feed_forward.norm.bias"]
+    both = w["feed_forward.inner.weight"] @ n + w["feed_forward.inner.bias"]
+    return x + w["feed_forward.outer.weight"] @ (both[:f] * sigmoid(both[:f]) * both[f:])
 
 
 def discounts(counts: Any) -> list[float]:
@@ -311,6 +328,8 @@ CASES: dict[str, dict[str, Any]] = {
     "rnn, bytes": {"cell": "rnn", "layers": 2, "tokenizer": "byte"},
     "network alone": {"cell": "lstm", "no_ngram": True},
     "three networks": {"cell": "lstm", "networks": 3},
+    "no block": {"cell": "lstm", "tied": True, "feed_forward": 0},
+    "blocks of two networks": {"cell": "rnn", "tied": True, "networks": 2, "feed_forward": 5},
 }
 
 

@@ -158,6 +158,17 @@ MODELS: list[tuple[dict[str, Any], type[RunError], str]] = [
         RunDamagedError,
         "all networks together may have 256 layers, got 258",
     ),
+    ({"feed_forward_size": -1}, RunDamagedError, "feed_forward_size must be >= 0, got -1"),
+    (
+        {"feed_forward_size": True},
+        RunDamagedError,
+        "feed_forward_size must be a whole number, got True",
+    ),
+    (
+        {"feed_forward_size": 1 << 40},
+        RunDamagedError,
+        "a network may have 4,194,304 units of a block, got 1,099,511,627,776",
+    ),
     ({"cell": "qrnn"}, RunDamagedError, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
     ({"tied": 1}, RunDamagedError, "tied must be true or false, got 1"),
     (

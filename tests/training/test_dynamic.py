@@ -14,7 +14,7 @@ from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.shapes import ModelShape, join_weights
 from charnn.runs.run import Run
 from charnn.training.device import Device
-from charnn.training.dynamic import Dynamics, dynamic_nats
+from charnn.training.dynamic import Dynamics, dynamic_nats, usual_dynamics
 from charnn.training.evaluation import token_nats
 from charnn.training.scoring import Manner, score_part
 
@@ -23,10 +23,14 @@ V = 9
 BOUNDARY = 0
 
 
-@pytest.fixture(params=["lstm", "gru", "rnn"])
+@pytest.fixture(params=["lstm", "gru", "rnn", "lstm + block"])
 def model(request):
-    shape = ModelShape(V, 4, 6, 2, request.param)
-    return LanguageModel(shape, None, torch.Generator().manual_seed(3))
+    cell, _, block = request.param.partition(" + ")
+    shape = ModelShape(V, 4, 6, 2, cell, feed_forward_size=5 if block else 0)
+    model = LanguageModel(shape, None, torch.Generator().manual_seed(3))
+    if block:  # which begins as if it were not there
+        torch.nn.init.normal_(model.feed_forward.outer.weight, std=0.5)
+    return model
 
 
 @pytest.fixture
@@ -71,6 +75,9 @@ def by_the_formula(model, tokens, roots, dynamics):
                 name: weight.grad / (torch.from_numpy(roots[name]) + dynamics.floor * mean)
                 for name, weight in model.named_parameters()
             }
+            for name in steps:
+                if name.startswith("feed_forward"):
+                    steps[name] *= dynamics.feed_forward
             whole = torch.cat([step.ravel() for step in steps.values()]).square().mean().sqrt()
             for name, weight in model.named_parameters():
                 root = torch.from_numpy(roots[name])
@@ -82,7 +89,8 @@ def by_the_formula(model, tokens, roots, dynamics):
 
 @pytest.mark.parametrize("longest", [0.05, 10.0])
 def test_every_step_is_that_of_the_formula(model, tokens, longest):
-    dynamics, roots = Dynamics(6, rate=0.05, decay=0.3, floor=0.2, longest=longest), roots_of(model)
+    dynamics = Dynamics(6, 0.05, 0.3, 0.3, floor=0.2, longest=longest)
+    roots = roots_of(model)
     expected = by_the_formula(copy.deepcopy(model), tokens, roots, dynamics)
     nats = dynamic_nats(model, tokens, BOUNDARY, roots, CPU, dynamics)
     np.testing.assert_allclose(nats, expected, rtol=1e-4)
@@ -91,7 +99,7 @@ def test_every_step_is_that_of_the_formula(model, tokens, longest):
 
 
 def test_each_of_several_networks_learns_from_what_the_text_cost_it_alone(model, tokens):
-    dynamics = Dynamics(6, rate=0.05, decay=0.3, floor=0.2)
+    dynamics = Dynamics(6, rate=0.05, feed_forward=0.3, decay=0.3, floor=0.2)
     shape = replace(model.shape, networks=2)
     both = Ensemble(shape, None, torch.Generator().manual_seed(8))
     roots = roots_of(both.networks[0])
@@ -102,6 +110,14 @@ def test_each_of_several_networks_learns_from_what_the_text_cost_it_alone(model,
     held = np.mean([np.exp(-nats) for nats in alone], axis=0)
     nats = dynamic_nats(both, tokens, BOUNDARY, join_weights([roots] * 2), CPU, dynamics)
     np.testing.assert_allclose(nats, -np.log(held), rtol=1e-4)
+
+
+def test_networks_with_a_block_adapt_more_slowly_and_their_blocks_most():
+    shape = ModelShape(V, 4, 6, 2, "lstm")
+    plain, block = (usual_dynamics(replace(shape, feed_forward_size=size)) for size in (0, 5))
+    assert plain.rate_of("networks.1.feed_forward.inner.weight") == plain.rate == plain.rate_of("x")
+    assert block.rate_of("networks.1.feed_forward.inner.weight") == 0.3 * block.rate
+    assert block.rate_of("output.bias") == block.rate < plain.rate
 
 
 def test_no_token_is_scored_by_what_comes_behind_it(model, tokens):

@@ -110,7 +110,7 @@ def test_a_single_row_that_does_not_fit_is_refused(train, checkpoints, scarce):
         train(batch_size=4)
     assert str(error.value) == (
         "there is not enough memory for 1 rows of 8 tokens: make the network or the text's windows "
-        "smaller with --hidden, --networks or --seq-len"
+        "smaller with --hidden, --feed-forward, --networks or --seq-len"
     )
 
 
@@ -169,7 +169,7 @@ def test_a_network_that_does_not_fit_is_refused_before_there_is_a_run(
         train()
     assert str(error.value).startswith("there is not enough memory for a network of ")
     assert str(error.value).endswith(
-        " numbers: make it smaller with --size, --hidden, --layers or --networks"
+        " numbers: make it smaller with --size, --hidden, --layers, --feed-forward or --networks"
     )
     assert not (checkpoints / "story").exists()
 

@@ -60,6 +60,7 @@ REFUSED = [
     ({"layers": 0}, "layers must be >= 1, got 0"),
     ({"hidden": 0}, "hidden must be >= 1, got 0"),
     ({"embedding": -3}, "embedding must be >= 1, got -3"),
+    ({"feed_forward": -1}, "feed-forward must be >= 0, got -1"),
     ({"networks": 0}, "networks must be >= 1, got 0"),
     ({"networks": 65}, "networks must be <= 64, got 65"),
     ({"steps": 0}, "steps must be >= 1, got 0"),
@@ -203,6 +204,8 @@ SAID = [
     ({"cell": "gru"}, {"cell": "gru"}),
     ({"layers": 3}, {"num_layers": 3}),
     ({"networks": 3}, {"networks": 3}),
+    ({"feed_forward": 33}, {"feed_forward_size": 33}),
+    ({"feed_forward": 0}, {"feed_forward_size": 0}),
     ({"hidden": 77}, {"hidden_size": 77, "embedding_size": 77}),
     ({"hidden": 77, "embedding": 33}, {"hidden_size": 77, "embedding_size": 33}),
     ({"batch_size": 9}, {"batch_size": 9}),
@@ -252,6 +255,7 @@ def test_classic_is_the_seed_experiment():
         embedding_size=100,
         tied=False,
         networks=1,
+        feed_forward_size=0,
         batch_size=1,
         seq_len=25,
         learning_rate=0.1,
@@ -282,7 +286,7 @@ def test_classic_is_the_same_on_every_text_and_device(tokens, device):
 
 @given(TOKENS, DEVICES, SIZES.filter(lambda size: size != "classic"))
 def test_a_small_vocabulary_has_small_embeddings_and_an_output_of_its_own(tokens, device, size):
-    options = TrainOptions(size=size, networks=1)
+    options = TrainOptions(size=size, networks=1, feed_forward=0)
     small, large = (make_recipe(options, tokens, count, device) for count in (512, 513))
     assert large.tied
     assert large.embedding_size == large.hidden_size == small.hidden_size
@@ -307,7 +311,8 @@ def test_sizes_grow_in_their_order():
 
 def test_a_longer_text_and_a_faster_device_get_a_larger_network():
     def count(tokens, device):
-        return parameter_count(recipe_for(tokens=tokens, device=device).shape(1500))
+        options = TrainOptions(minutes=30)
+        return parameter_count(recipe_for(options, tokens, device).shape(1500))
 
     assert count(20_000, "cpu") < count(300_000, "cpu") <= count(300_000, "cuda")
     assert count(50_000, "cuda") < count(10**7, "cuda")
@@ -343,7 +348,8 @@ def test_weights_decay_by_what_is_dropped_in_truth():
 
 
 def test_weights_decay_most_where_there_are_many_to_a_token():
-    decays = [recipe_for(TrainOptions(epochs=30), n).weight_decay for n in (3e5, 1e6, 1.2e6, 2e6)]
+    options = TrainOptions(epochs=30, feed_forward=0)
+    decays = [recipe_for(options, n).weight_decay for n in (3e5, 1e6, 1.2e6, 2e6)]
     assert decays[0] == 0.15 > decays[1] > decays[2] > decays[3] == 0.05
 
 
@@ -365,12 +371,14 @@ def test_minutes_count_for_dropout_by_the_speed_of_the_device():
 @pytest.mark.parametrize(
     ("budget", "flops", "units"),
     [
-        ({"minutes": 2}, None, 256),
-        ({"minutes": 5}, None, 512),
-        ({"minutes": 5}, 1e11, 256),
-        ({"minutes": 2}, 6e11, 512),
-        ({}, None, 512),
-        ({}, 1e10, 256),
+        ({"minutes": 1}, None, 256),
+        ({"minutes": 10}, None, 256),
+        ({"minutes": 20}, None, 256),
+        ({"minutes": 30}, None, 512),
+        ({"minutes": 30}, 1e11, 256),
+        ({"minutes": 10}, 6e11, 512),
+        ({}, None, 256),
+        ({}, 1e10, 128),
         ({"minutes": 0.2}, None, 128),
         ({"steps": 1}, 2e10, 512),
         ({"epochs": 0.01}, 2e10, 512),
@@ -384,11 +392,31 @@ def test_a_device_that_gets_through_little_in_its_minutes_has_a_small_network(bu
 
 
 @pytest.mark.parametrize(
-    ("tokens", "units"), [(20_000, 256), (300_000, 512), (1_600_000, 256), (50_000_000, 256)]
+    ("tokens", "vocab_size", "units"),
+    [
+        *((20_000, 2400, 256), (300_000, 2400, 256), (1_600_000, 2400, 256)),
+        *((50_000_000, 2400, 256), (300_000, 300, 512), (50_000_000, 300, 512)),
+    ],
 )
-def test_a_network_must_have_time_for_its_text(tokens, units):
-    recipe = make_recipe(TrainOptions(minutes=6), tokens, 2400, "cpu")
+def test_a_network_must_have_time_for_its_text(tokens, vocab_size, units):
+    recipe = make_recipe(TrainOptions(minutes=6), tokens, vocab_size, "cpu")
     assert recipe.hidden_size == units
+
+
+def test_a_wide_network_with_a_block_must_have_more_time_than_one_without():
+    def units(minutes: float, **said: int) -> int:
+        return recipe_for(TrainOptions(minutes=minutes, **said)).hidden_size
+
+    assert units(6, feed_forward=0) == 512
+    assert units(6) == units(6, feed_forward=100) == 256
+
+
+@given(TOKENS, DEVICES, SIZES.filter(lambda size: size != "classic"))
+def test_where_the_output_is_tied_a_block_stands_before_it(tokens, device, size):
+    options = TrainOptions(size=size)
+    few, many = (make_recipe(options, tokens, count, device) for count in (512, 513))
+    assert few.feed_forward_size == 0
+    assert many.feed_forward_size == many.hidden_size * 3 // 2
 
 
 @given(st.floats(0.01, 1000), st.floats(1, 100), TOKENS, DEVICES, st.integers(2, 40_000))
@@ -411,9 +439,10 @@ def test_more_time_and_a_faster_device_never_mean_a_smaller_network(
     [
         ({"minutes": 1}, None, 1),
         ({"minutes": 2}, None, 2),
-        ({"minutes": 5}, None, 2),
-        ({"minutes": 12}, None, 3),
-        ({"minutes": 12}, 1e11, 2),
+        ({"minutes": 5}, None, 3),
+        ({"minutes": 10}, None, 4),
+        ({"minutes": 10}, 1e11, 3),
+        ({"minutes": 30}, None, 3),
         ({"minutes": 120}, None, 4),
         ({"minutes": 1e6}, None, 4),
         ({"steps": 10**6}, None, 1),
@@ -429,10 +458,11 @@ def test_a_text_that_there_is_time_to_read_often_gets_several_networks(budget, f
 
 
 @pytest.mark.parametrize(
-    ("networks", "units"), [(None, 512), (1, 512), (2, 512), (4, 256), (60, 128)]
+    ("minutes", "networks", "units"),
+    [(30, None, 512), (30, 1, 512), (30, 3, 512), (30, 6, 256), (5, None, 256), (5, 60, 128)],
 )
-def test_more_networks_than_usual_are_narrower(networks, units):
-    recipe = recipe_for(TrainOptions(minutes=5, networks=networks))
+def test_more_networks_than_usual_are_narrower(minutes, networks, units):
+    recipe = recipe_for(TrainOptions(minutes=minutes, networks=networks))
     assert recipe.hidden_size == units
 
 

@@ -125,6 +125,18 @@ def test_a_run_of_before_there_were_several_networks_can_be_trained_on(begin):
     assert options.networks == recipe.networks == 1
 
 
+def test_a_run_of_before_there_were_blocks_can_be_trained_on(begin):
+    config = begin().config().to_json()
+    assert "feed_forward_size" not in config["model"]  # which is written as it was then
+    assert begin("block", feed_forward=9).config().to_json()["model"]["feed_forward_size"] == 9
+    del config["training"]["options"]["feed_forward"]
+    del config["training"]["recipe"]["feed_forward_size"]
+    read = RunConfig.from_json(config, "here")
+    assert read.model.feed_forward_size == 0
+    options, recipe, _ = saved_training(read, begin("other"))
+    assert options.feed_forward == recipe.feed_forward_size == 0
+
+
 # -- a run to begin from ------------------------------------------------------------------------
 
 
@@ -132,10 +144,28 @@ def test_the_sizes_of_a_run_are_taken_over(begin):
     run = begin(cell="gru", layers=2, embedding=7, tokenizer="jamo")
     chosen = sizes_of(run, TrainOptions(steps=9, seed=4))
     assert chosen == TrainOptions(
-        steps=9, seed=4, cell="gru", layers=2, hidden=12, embedding=7, networks=1, tokenizer="jamo"
+        steps=9,
+        seed=4,
+        cell="gru",
+        layers=2,
+        hidden=12,
+        embedding=7,
+        networks=1,
+        feed_forward=0,
+        tokenizer="jamo",
     )
     named = TrainOptions(cell="gru", layers=2, hidden=12, embedding=7)
-    assert sizes_of(run, named) == replace(named, networks=1, tokenizer="jamo")
+    assert sizes_of(run, named) == replace(named, networks=1, feed_forward=0, tokenizer="jamo")
+
+
+def test_the_block_of_a_run_is_taken_over(begin):
+    run = begin("block", feed_forward=9)
+    assert sizes_of(run, TrainOptions()).feed_forward == 9
+    with pytest.raises(OptionError) as error:
+        sizes_of(run, TrainOptions(feed_forward=0))
+    assert str(error.value) == (
+        "feed-forward of run block is 9, got 0: leave --feed-forward out with --init-from"
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,6 +315,7 @@ def test_the_api_names_the_file_that_is_gone(train, checkpoints, text):
     [
         ({"layers": 300}, "all networks together may have 256 layers, got 300"),
         ({"layers": 5, "networks": 52}, "all networks together may have 256 layers, got 260"),
+        ({"feed_forward": 5_000_000}, "a network may have 4,194,304 units of a block, got 5,0"),
         ({"hidden": 5_000_000}, "a network may have 4,194,304 units, got 5,000,000"),
         ({"hidden": 25_000}, "a run may have 2,147,483,648 numbers to learn, got 2,5"),
     ],

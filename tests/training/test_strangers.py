@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,8 @@ OF_THE_RECIPE = [
     ({"cell": "qrnn"}, "cell must be one of lstm, gru, rnn, got 'qrnn'"),
     ({"composed": 1}, "composed must be true or false, got 1"),
     ({"tied": None}, "tied must be true or false, got None"),
+    ({"feed_forward_size": "x"}, "feed_forward_size must be a whole number, got 'x'"),
+    ({"feed_forward_size": 5}, "recipe is of another network than the run's"),
     ({"hidden_size": 13}, "recipe is of another network than the run's"),
     ({"num_layers": 10**6}, "recipe is of another network than the run's"),
     ({"tied": not SHAPE.tied}, "recipe is of another network than the run's"),
@@ -237,6 +239,8 @@ def test_memory_is_that_of_the_network_and_of_a_window(monkeypatch: pytest.Monke
     network, window = network_bytes(recipe, shape), window_bytes(recipe, shape, 2000)
     assert network < 4 * 5 * MAX_PARAMETERS
     assert window == 4 * 4 * 8 * (4 * 12 + 2 * 300)
+    block = replace(shape, feed_forward_size=10)
+    assert window_bytes(recipe, block, 2000) == window + 4 * 4 * 8 * 3 * 10
     assert window_bytes(recipe, shape, 20) == 4 * 4 * 5 * (4 * 12 + 2 * 300)
     for memory, words in ((network + window, None), (network + window - 1, "4 rows of 8 tokens")):
         monkeypatch.setattr("charnn.training.needs.machine_memory", lambda most=memory: most)

@@ -45,6 +45,8 @@ def test_several_networks_stand_in_the_head(training):
     assert " lstm 1x512 " in plain(draw_head(state, 120))
     several = replace(state, started=replace(state.started, networks=3))
     assert " 3x lstm 1x512 " in plain(draw_head(several, 120))
+    block = replace(state, started=replace(state.started, feed_forward_size=768))
+    assert " lstm 1x512+768 " in plain(draw_head(block, 120))
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,13 @@ def test_the_head_of_a_run(training):
 
 def test_the_head_of_a_run_of_several_networks(training):
     records = [
-        replace(record, networks=3) if isinstance(record, RunStarted) else record
+        replace(record, networks=3, feed_forward_size=768)
+        if isinstance(record, RunStarted)
+        else record
         for record in training(20)
     ]
     assert lines_of(records)[3] == (
-        "  model  3 networks of 1 x 512 lstm, 2.41M parameters, cpu bf16, 2 threads, seed 1"
+        "  model  3 networks of 1 x 512 lstm + 768, 2.41M parameters, cpu bf16, 2 threads, seed 1"
     )
 
 
