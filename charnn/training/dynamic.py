@@ -82,8 +82,10 @@ class Adaptation:
         roots: Mapping[str, NDArray[np.float32]],
         dynamics: Dynamics | None = None,
     ) -> None:
-        # Training without dropout: cuDNN has no gradients for a network that is in evaluation.
         dynamics = dynamics or usual_dynamics(model.shape)
+        self.segment = dynamics.segment
+        """Tokens that are scored before they are learnt from."""
+        # Training without dropout: cuDNN has no gradients for a network that is in evaluation.
         model.dropout = Dropout()
         model.train().requires_grad_(True)
         named = dict(model.named_parameters())
@@ -137,14 +139,13 @@ def dynamic_nats(
     Returns:
         -ln p of each token before it was learnt from, (n,); None if `on_progress` broke it off.
     """
-    dynamics = dynamics or usual_dynamics(model.shape)
     adaptation = Adaptation(model, roots, dynamics)
     text = torch.from_numpy(np.concatenate([[boundary], tokens]).astype(np.int64))
     text = text.to(device.torch_device)
     state: State = model.initial_state(1)
     nats = np.empty(len(tokens))
-    for start in range(0, len(tokens), dynamics.segment):
-        stop = min(start + dynamics.segment, len(tokens))
+    for start in range(0, len(tokens), adaptation.segment):
+        stop = min(start + adaptation.segment, len(tokens))
         costs, loss, state = segment_costs(model, text[start : stop + 1], state)
         nats[start:stop] = costs
         adaptation.learn(loss)

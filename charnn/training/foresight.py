@@ -25,7 +25,7 @@ from charnn.model.recurrence import State, detach
 from charnn.model.weighing import Weighing
 from charnn.training.beginning import dropout_of
 from charnn.training.device import Device
-from charnn.training.dynamic import Adaptation, segment_costs, usual_dynamics
+from charnn.training.dynamic import Adaptation, segment_costs
 from charnn.training.feed import Feed
 from charnn.training.recipe import Recipe
 from charnn.training.state import TrainerState, plain_copy
@@ -194,8 +194,7 @@ class _Network:
     def __init__(self, model: Model, roots: Mapping[str, NDArray[np.float32]] | None) -> None:
         self._model = model.eval()
         self._adaptation = Adaptation(model, roots) if roots is not None else None
-        dynamics = usual_dynamics(model.shape)
-        self.segment = dynamics.segment if roots is not None else _SEGMENT
+        self.segment = self._adaptation.segment if self._adaptation else _SEGMENT
 
     def score(self, text: Tokens, state: State) -> tuple[Floats, State]:
         """Nats of a segment's tokens but for the first, (n - 1,), which are then learnt from."""

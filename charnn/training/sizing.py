@@ -33,8 +33,8 @@ each of the weights that a token uses. One that has not is beaten by one of half
 two of those."""
 
 _WIDE, _TOKENS_A_WEIGHT_OF_WIDE = 512, 3.0
-"""From so many units on a network with a block must have time for so many tokens: until then up to
-four of half its width are better."""
+"""From so many units on a network with a block must have time for so many tokens a weight: until
+then up to four of half its width are taken. Extrapolated: see benchmarks/LOG.md."""
 
 _PASSES_OF_MORE = (8, 24, 48)
 """How often one network would have to read the text for two, three and four to be better: each has
