@@ -4,6 +4,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,6 +35,8 @@ class OurSteps:
         path: the text.
         options: sizes, batch and window.
         device: where.
+        side_by_side: whether several networks have a thread each on a CPU; else they take turns,
+            each with all of them.
 
     Attributes:
         stream: the text as tokens.
@@ -41,7 +44,9 @@ class OurSteps:
         shape: of the network.
     """
 
-    def __init__(self, path: Path, options: TrainOptions, device: Device) -> None:
+    def __init__(
+        self, path: Path, options: TrainOptions, device: Device, *, side_by_side: bool = True
+    ) -> None:
         with tempfile.TemporaryDirectory() as folder:
             stream, _, _ = prepare_text(Text((str(path),)), options, Path(folder), None, None)
             self.stream: TokenStream = stream
@@ -55,7 +60,8 @@ class OurSteps:
             )
         self.feed = Feed(batches, device)
         state = new_state(options, self.recipe, stream, device)
-        self._updates = Updates(state, self.feed, self.recipe, device)
+        crew = device if side_by_side else replace(device, threads=1)
+        self._updates = Updates(state, self.feed, self.recipe, crew)
 
     @property
     def tokens(self) -> int:

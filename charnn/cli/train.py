@@ -90,7 +90,9 @@ _WITH_RESUME = {
 @click.option("--dropout", type=float, metavar="F", help="At input, between layers, at output.")
 @click.option("--token-dropout", type=float, metavar="F", help="Whole input tokens.")
 @click.option("--input-dropout", type=float, metavar="F", help="Units of the embedding.")
-@click.option("--layer-dropout", type=float, metavar="F", help="Units between layers.")
+@click.option(
+    "--layer-dropout", type=float, metavar="F", help="Units between layers, or of the block."
+)
 @click.option("--output-dropout", type=float, metavar="F", help="Units before the output.")
 @click.option("--state-dropout", type=float, metavar="F", help="The recurrent state; slower.")
 @click.option("--weight-dropout", type=float, metavar="F", help="Recurrent weights.")

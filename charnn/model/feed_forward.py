@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from charnn.model.recurrence import drop_mask
+
 
 class FeedForward(nn.Module):
     """Outputs of the last layer -> the same and what the block makes of them.
@@ -29,10 +31,21 @@ class FeedForward(nn.Module):
         self.inner = nn.Linear(hidden_size, 2 * size)
         self.outer = nn.Linear(size, hidden_size, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(seq_len, batch, hidden_size) -> the same shape."""
+    def forward(
+        self, x: Tensor, share: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """(seq_len, batch, hidden_size) -> the same shape.
+
+        Args:
+            x: what the last layer says.
+            share: of the gated units to drop, for the whole window.
+            generator: source of what is dropped; torch's global one if None.
+        """
         gate, value = self.inner(self.norm(x)).chunk(2, dim=-1)
-        added: Tensor = self.outer(F.silu(gate) * value)
+        units = F.silu(gate) * value
+        if share > 0:
+            units = units * drop_mask(units, share, (1, *units.shape[1:]), generator)
+        added: Tensor = self.outer(units)
         return x + added
 
     @torch.no_grad()

@@ -34,7 +34,7 @@ class Dropout:
     Attributes:
         token: whole input tokens replaced by a zero embedding.
         input: units of the embedding.
-        layer: units between layers.
+        layer: units between layers, and the gated ones of a block.
         output: units of what the output is made from.
         state: units of the carried h (takes a slower step-by-step loop).
         weight: weights of the recurrent matrices, in steps of 1/256.
@@ -82,6 +82,8 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.shape = shape
         self.dropout = dropout or Dropout()
+        self.dropout_generator: torch.Generator | None = None
+        """Source of what is dropped; torch's global one if None."""
         self.embedding = Embedding(shape.vocab_size, shape.embedding_size, spelling)
         sizes = [shape.embedding_size] + [shape.hidden_size] * shape.num_layers
         self.layers = nn.ModuleList(
@@ -161,7 +163,7 @@ class LanguageModel(nn.Module):
         drop = self.dropout
         x = F.embedding(tokens, vectors)  # (seq_len, batch, embedding)
         if self.training and drop.token > 0:
-            x = x * drop_mask(x, drop.token, (*x.shape[:2], 1))
+            x = x * drop_mask(x, drop.token, (*x.shape[:2], 1), self.dropout_generator)
         x = self._drop(x, drop.input)
         after: list[tuple[Tensor, ...]] = []
         for index, (layer, start) in enumerate(zip(self.layers, state, strict=True)):
@@ -173,17 +175,18 @@ class LanguageModel(nn.Module):
                 start,
                 state_share=drop.state if self.training else 0,
                 weight_share=drop.weight if self.training else 0,
+                generator=self.dropout_generator,
             )
             after.append(end)
         if self.shape.feed_forward_size:
-            x = self.feed_forward(x)
+            x = self.feed_forward(x, drop.layer if self.training else 0.0, self.dropout_generator)
         return self._drop(x, drop.output), tuple(after)
 
     def _drop(self, x: Tensor, share: float) -> Tensor:
         """Some units of x (seq_len, batch, size) set to zero for the whole window."""
         if not self.training or share == 0:
             return x
-        return x * drop_mask(x, share, (1, *x.shape[1:]))
+        return x * drop_mask(x, share, (1, *x.shape[1:]), self.dropout_generator)
 
     def _logits(self, hidden: Tensor, vectors: Tensor) -> Tensor:
         if self.shape.projected:

@@ -22,7 +22,13 @@ LayerWeights = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def run_layer(
-    layer: nn.Module, x: Tensor, start: LayerState, *, state_share: float, weight_share: float
+    layer: nn.Module,
+    x: Tensor,
+    start: LayerState,
+    *,
+    state_share: float,
+    weight_share: float,
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, LayerState]:
     """One layer over a window.
 
@@ -32,14 +38,18 @@ def run_layer(
         start: its state before.
         state_share: of the carried h to drop (takes a slower step-by-step loop).
         weight_share: of the recurrent weights to drop, in steps of 1/256.
+        generator: source of what is dropped; torch's global one if None.
 
     Returns:
         Outputs, (seq_len, batch, hidden_size), and the state after them.
     """
     if state_share > 0:
-        return _run_steps(type(layer), x, start, layer_weights(layer, weight_share), state_share)
+        weights = layer_weights(layer, weight_share, generator)
+        mask = drop_mask(start[0], state_share, start[0].shape, generator)
+        return _run_steps(type(layer), x, start, weights, mask)
     if weight_share > 0:
-        return _run_at_once(type(layer), x, start, layer_weights(layer, weight_share))
+        weights = layer_weights(layer, weight_share, generator)
+        return _run_at_once(type(layer), x, start, weights)
     if isinstance(layer, nn.LSTM):
         x, (h, c) = layer(x, (start[0].unsqueeze(0), start[1].unsqueeze(0)))
         return x, (h[0], c[0])
@@ -47,35 +57,40 @@ def run_layer(
     return x, (h[0],)
 
 
-def layer_weights(layer: nn.Module, share: float = 0.0) -> LayerWeights:
+def layer_weights(
+    layer: nn.Module, share: float = 0.0, generator: torch.Generator | None = None
+) -> LayerWeights:
     """A recurrent layer's input weights, recurrent weights, input bias and recurrent bias.
 
     Args:
         layer: of torch, a single one.
         share: of the recurrent weights to drop.
+        generator: source of what is dropped; torch's global one if None.
     """
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     from_input, recurrent, *biases = (cast(Tensor, getattr(layer, name)) for name in names)
     if share > 0:
-        recurrent = _drop_weights(recurrent, share)
+        recurrent = _drop_weights(recurrent, share, generator)
     return from_input, recurrent, biases[0], biases[1]
 
 
-def _drop_weights(weight: Tensor, share: float) -> Tensor:
+def _drop_weights(weight: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
     """Some weights set to zero, the others grown; a matrix of the same shape.
 
     Eight random bytes come from one draw: a draw for each weight would take a tenth of the step.
     """
     count, dropped = weight.numel(), min(255, max(1, round(256 * share)))
     draws = torch.empty(-(-count // 8), dtype=torch.int64, device=weight.device)
-    draws.random_(-(2**63), None)
+    draws.random_(-(2**63), None, generator=generator)
     kept = draws.view(torch.uint8)[:count].view_as(weight) >= dropped
     return weight * kept.to(weight.dtype).mul_(256 / (256 - dropped))
 
 
-def drop_mask(like: Tensor, share: float, size: Sequence[int]) -> Tensor:
+def drop_mask(
+    like: Tensor, share: float, size: Sequence[int], generator: torch.Generator | None = None
+) -> Tensor:
     """A mask of zeros (a `share` of them) and 1 / (1 - share), broadcastable over `like`."""
-    return like.new_empty(size).bernoulli_(1 - share).div_(1 - share)
+    return like.new_empty(size).bernoulli_(1 - share, generator=generator).div_(1 - share)
 
 
 def _run_at_once(
@@ -96,14 +111,13 @@ def _run_steps(
     x: Tensor,
     start: LayerState,
     weights: LayerWeights,
-    share: float,
+    mask: Tensor,
 ) -> tuple[Tensor, LayerState]:
-    """The layer step by step with one dropout mask a window on the recurrent h.
+    """The layer step by step with one dropout mask a window, (batch, hidden), on the recurrent h.
 
     Source: Gal & Ghahramani 2016, arXiv:1512.05287.
     """
     step = _STEPS[kind]
-    mask = drop_mask(start[0], share, start[0].shape)
     input_weight, recurrent_weight, input_bias, recurrent_bias = weights
     outputs, state = [], start
     for gates in F.linear(x, input_weight, input_bias).unbind(0):

@@ -11,12 +11,13 @@ from charnn.generation.copy_file import INDEXED_AT_ONCE
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.runs.catalog import find_run
 from charnn.training.beginning import count_text
-from charnn.training.device import choose_device
+from charnn.training.device import Device, choose_device
 from charnn.training.needs import checkpoint_bytes, network_bytes
 from charnn.training.options import DEFAULT_MINUTES, TrainOptions
 from charnn.training.plan import planned_steps
 from charnn.training.recipe import Recipe, nominal_seconds_per_step
 from charnn.training.saved import recipe_for, sizes_of
+from charnn.training.side_by_side import at_once
 from charnn.training.speed import measure_flops
 from charnn.training.texts import Text, prepare_text
 
@@ -61,8 +62,7 @@ def advise(
     flops = measure_flops(device)
     recipe = recipe_for(chosen, stream, device.kind, flops if chosen.timed else None, start)
     shape = recipe.shape(vocab_size)
-    trained_on = tokens[recipe.weight_tokens :]
-    batches = Batches(trained_on, recipe.batch_size, recipe.seq_len)
+    batches = Batches(recipe.trained_on(tokens), recipe.batch_size, recipe.seq_len)
     seconds = nominal_seconds_per_step(recipe, vocab_size, device.kind, flops)
     threads = f"{device.threads} thread{'s' if device.threads != 1 else ''}"
     yield f"text       {corpus}: {_parts(stream)}"
@@ -85,7 +85,7 @@ def advise(
     yield f"time       {budget}"
     for line in rest:
         yield f"           {line}"
-    yield f"memory     about {_memory(recipe, shape) / 2**20:,.0f} MB"
+    yield f"memory     about {_memory(recipe, shape, device) / 2**20:,.0f} MB"
     yield f"disk       about {_disk(recipe, shape, stream) / 2**20:,.1f} MB"
 
 
@@ -130,9 +130,9 @@ def _time(
     )
 
 
-def _memory(recipe: Recipe, shape: ModelShape) -> float:
-    """Bytes at the peak: process, network, and what one window needs."""
-    cells = recipe.batch_size * recipe.seq_len
+def _memory(recipe: Recipe, shape: ModelShape, device: Device) -> float:
+    """Bytes at the peak: process, networks, and a window of each that runs at the same time."""
+    cells = recipe.batch_size * recipe.seq_len * at_once(shape.networks, device)
     hidden = 12 * shape.num_layers * shape.hidden_size + 5 * shape.feed_forward_size
     activations = 4 * cells * (3 * shape.vocab_size + hidden)
     return _BASE_MEMORY + network_bytes(recipe, shape) + activations

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.ensemble import Model, apart, joined, log_mean
+from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State
 from charnn.training.device import Device
+from charnn.training.side_by_side import Result, SideBySide
 
 Tokens = NDArray[np.integer]
 Nats = NDArray[np.float64]
@@ -115,14 +118,15 @@ def _read(
     before = np.full(count, boundary, dtype=np.int64)
     before[1:] = body[:-1, -1]
     starts = np.arange(count) * length
-    state = _past_state(model, tokens, starts, boundary, device, reading.past, on_progress)
+    reader = _Reader(model, device)
+    state = _past_state(reader, tokens, starts, boundary, reading.past, on_progress)
     if state is None:
         return None
     window = max(1, _WINDOW_TOKENS // count)
     nats = np.empty((count, length))
     for start in range(0, length, window):
         rows = body[:, start : start + window].T.astype(np.int64)
-        costs, state = _score(model, before, rows, state, device)
+        costs, state = reader.score(before, rows, state)
         nats[:, start : start + window] = costs.T
         before = rows[-1]
         if on_progress is not None and not on_progress((start + len(rows)) * count):
@@ -131,41 +135,62 @@ def _read(
     if not len(rest):
         return nats.ravel()
     last = tuple(tuple(part[-1:] for part in layer) for layer in state)
-    return np.concatenate([nats.ravel(), _score(model, before[-1:], rest, last, device)[0][:, 0]])
+    return np.concatenate([nats.ravel(), reader.score(before[-1:], rest, last)[0][:, 0]])
 
 
-def _score(
-    model: Model,
-    before: NDArray[np.int64],
-    targets: NDArray[np.int64],
-    state: State,
-    device: Device,
-) -> tuple[Nats, State]:
-    """Nats of targets (seq_len, rows) that follow the tokens `before` (rows,); and the state."""
-    inputs = torch.from_numpy(np.concatenate((before[None], targets[:-1]))).to(device.torch_device)
-    expected = torch.from_numpy(targets).to(device.torch_device).flatten()
-    held, after = [], []
-    for network, start in apart(model, state):  # the logits of one at a time
-        with device.autocast():
+class _Reader:
+    """Networks in evaluation that read side by side; `model` is put on `device` by the caller."""
+
+    def __init__(self, model: Model, device: Device) -> None:
+        self.model = model
+        self._device = device
+        self._side_by_side = SideBySide(model.shape.networks, device)
+
+    def score(
+        self, before: NDArray[np.int64], targets: NDArray[np.int64], state: State
+    ) -> tuple[Nats, State]:
+        """Nats of targets (seq_len, rows) that follow tokens `before` (rows,); and the state."""
+        inputs = self._on_device(np.concatenate((before[None], targets[:-1])))
+        expected = self._on_device(targets).flatten()
+
+        def score(network: LanguageModel, start: State) -> tuple[Tensor, State]:
             logits, end = network(inputs, start)
-        losses = F.cross_entropy(logits.float().flatten(0, 1), expected, reduction="none")
-        held.append(-losses)
-        after.append(end)
-    nats = -log_mean(held)
-    return nats.view(targets.shape).cpu().double().numpy(), joined(after)
+            nats = F.cross_entropy(logits.float().flatten(0, 1), expected, reduction="none")
+            return -nats, end
+
+        held, after = zip(*self._each(score, state), strict=True)
+        nats = -log_mean(held)
+        return nats.view(targets.shape).cpu().double().numpy(), joined(after)
+
+    def read(self, inputs: NDArray[np.int64], state: State) -> State:
+        """The state behind inputs (seq_len, rows)."""
+        tokens = self._on_device(inputs)
+        return joined(self._each(lambda network, start: network.read(tokens, start), state))
+
+    def _each(self, work: Callable[[LanguageModel, State], Result], state: State) -> list[Result]:
+        """What is made of each network and its part of the state; see `SideBySide.run`."""
+        networks = apart(self.model, state)
+
+        def run(number: int) -> Result:
+            with torch.no_grad(), self._device.autocast():  # both are a thread's own
+                return work(*networks[number])
+
+        return self._side_by_side.run(run)
+
+    def _on_device(self, tokens: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(tokens).to(self._device.torch_device)
 
 
 def _past_state(
-    model: Model,
+    reader: _Reader,
     tokens: Tokens,
     starts: NDArray[np.int64],
     boundary: int,
-    device: Device,
     past: int,
     on_progress: Callable[[int], bool] | None,
 ) -> State | None:
     """The state each row has reached where it begins, zero for the first; None if broken off."""
-    state = model.initial_state(len(starts))
+    state = reader.model.initial_state(len(starts))
     if len(starts) == 1:
         return state
     past = min(past, int(starts[1]) - 1)
@@ -177,8 +202,7 @@ def _past_state(
         where = starts[1:, None] + np.arange(start, min(start + window, 0))[None] - 1
         inputs = np.full((where.shape[1], len(starts)), boundary, dtype=np.int64)
         inputs[:, 1:] = tokens[where].T
-        with device.autocast():
-            state = model.read(torch.from_numpy(inputs).to(device.torch_device), state)
+        state = reader.read(inputs, state)
     for layer in state:
         for part in layer:
             part[0] = 0

@@ -9,10 +9,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charnn.model.mixture import USUAL_WEIGHT
 from charnn.model.shapes import ModelShape, parameter_count
 from charnn.training.options import TrainOptions
 from charnn.training.sizing import FLOPS, seconds_per_step, shape_for, tokens_read
+
+Tokens = NDArray[np.integer[Any]]
 
 _NGRAM_ORDERS = {"char": 6, "jamo": 10, "byte": 11, "subword": 4}
 """Tokens of the longest n-gram, for each kind of tokenizer; longer ones gain little."""
@@ -48,8 +53,10 @@ class Recipe:
         token_dropout: and the others: shares in [0, 1).
         ngram_order: tokens of the longest n-gram of the second expert.
         ngram_weight: its share in the mixture, or the first guess at it; 0 if there is none.
-        weight_tokens: tokens of the training part's beginning that nothing is trained on, for the
-            share to be fitted on; 0 if it stays as it is.
+        weight_tokens: tokens of the training part that nothing is trained on, for the share to be
+            fitted on; 0 if it stays as it is.
+        weight_at_end: whether those are its last ones, as in every new run. There they follow what
+            is trained on, as held-out text does; the first ones gave the n-gram model too much.
     """
 
     cell: str
@@ -78,6 +85,21 @@ class Recipe:
     ngram_order: int
     ngram_weight: float
     weight_tokens: int
+    weight_at_end: bool
+
+    def trained_on(self, tokens: Tokens) -> Tokens:
+        """What of a training part, (n,), the networks are trained on."""
+        border = self._border(len(tokens))
+        return tokens[:border] if self.weight_at_end else tokens[border:]
+
+    def kept_for_weight(self, tokens: Tokens) -> Tokens:
+        """What of a training part, (n,), the n-gram model's share is fitted on; maybe nothing."""
+        border = self._border(len(tokens))
+        return tokens[border:] if self.weight_at_end else tokens[:border]
+
+    def _border(self, tokens: int) -> int:
+        """Between what of so many tokens is trained on and what is kept."""
+        return max(0, tokens - self.weight_tokens) if self.weight_at_end else self.weight_tokens
 
     def shape(self, vocab_size: int) -> ModelShape:
         """The network's sizes for a vocabulary."""
@@ -182,6 +204,7 @@ def _classic(options: TrainOptions) -> Recipe:
         ngram_order=_NGRAM_ORDERS[options.tokenizer],
         ngram_weight=0.0 if options.no_ngram else options.ngram_weight or 0.0,
         weight_tokens=0,
+        weight_at_end=True,
     )
 
 
@@ -240,6 +263,7 @@ def _ngram_choices(options: TrainOptions, tokens: int) -> dict[str, Any]:
         "ngram_order": _NGRAM_ORDERS[options.tokenizer],
         "ngram_weight": 0.0 if options.no_ngram else _or(options.ngram_weight, USUAL_WEIGHT),
         "weight_tokens": min(_MOST_WEIGHT_TOKENS, tokens // 64) if fitted else 0,
+        "weight_at_end": True,
     }
 
 

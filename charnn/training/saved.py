@@ -43,7 +43,7 @@ def recipe_for(
     tokens, vocab_size = stream.part("train"), stream.tokenizer.vocab_size
     recipe = make_recipe(options, len(tokens), vocab_size, device_kind, flops)
     check_size(recipe.shape(vocab_size))
-    Batches(tokens[recipe.weight_tokens :], recipe.batch_size, recipe.seq_len)
+    Batches(recipe.trained_on(tokens), recipe.batch_size, recipe.seq_len)
     return replace(recipe, tied=init_from.config().model.tied) if init_from else recipe
 
 

@@ -28,7 +28,12 @@ _SHARES = (
     *("ema", "token_dropout", "input_dropout", "layer_dropout", "output_dropout"),
     *("state_dropout", "weight_dropout", "ngram_weight"),
 )
-_LATER: dict[str, Any] = {"networks": 1, "feed_forward": 0, "feed_forward_size": 0}
+_LATER: dict[str, Any] = {
+    "networks": 1,
+    "feed_forward": 0,
+    "feed_forward_size": 0,
+    "weight_at_end": False,
+}
 """Fields that the first runs did not have, as those runs would have them."""
 _MOST_INT = 1 << 53
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}

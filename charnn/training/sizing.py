@@ -3,7 +3,6 @@
 No torch here, and no clock is read (`speed.py` reads one).
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -36,9 +35,9 @@ _WIDE, _TOKENS_A_WEIGHT_OF_WIDE = 512, 3.0
 """From so many units on a network with a block must have time for so many tokens a weight: until
 then up to four of half its width are taken. Extrapolated: see benchmarks/LOG.md."""
 
-_PASSES_OF_MORE = (8, 24, 48)
-"""How often one network would have to read the text for two, three and four to be better: each has
-time for 4, 8 and 12 passes then. More of them would make writing slow."""
+_PASSES_OF_MORE = {8: 2, 36: 4}
+"""How often one network would have to read the text for so many to be better: each has time for 4
+and 9 passes then. More of them would make writing slow; three would leave a core of two idle."""
 
 
 def shape_for(
@@ -84,7 +83,7 @@ def _enough(shape: ModelShape, tokens: int) -> float:
 
 def _networks_for(passes: float) -> int:
     """How many networks there is time for, where one alone would read the text so often."""
-    return 1 + bisect_right(_PASSES_OF_MORE, passes)
+    return max((number for least, number in _PASSES_OF_MORE.items() if passes >= least), default=1)
 
 
 def _sizes_for(tokens: int, device: str) -> Iterator[str]:

@@ -80,12 +80,12 @@ class Task:
     @property
     def training_tokens(self) -> Tokens:
         """What the network is trained on, (n,)."""
-        return self.stream.part("train")[self.recipe.weight_tokens :]
+        return self.recipe.trained_on(self.stream.part("train"))
 
     @property
     def weight_tokens(self) -> Tokens:
         """What the n-gram model's weight is fitted on, (m,); maybe nothing."""
-        return self.stream.part("train")[: self.recipe.weight_tokens]
+        return self.recipe.kept_for_weight(self.stream.part("train"))
 
     @property
     def chars_per_token(self) -> float:

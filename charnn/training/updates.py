@@ -2,17 +2,20 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from charnn.model.ensemble import apart, joined
+from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State, detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
 from charnn.training.plan import ema_decay_at
 from charnn.training.recipe import Recipe
+from charnn.training.side_by_side import SideBySide
 from charnn.training.state import TrainerState
 
 
@@ -35,6 +38,7 @@ class Updates:
         self._recipe = recipe
         self._device = device
         self._pending: list[tuple[int, Tensor, Tensor]] = []
+        self._side_by_side = SideBySide(recipe.networks, device)
         # The fused AdamW alone can leave a step out by itself.
         self._looks_late = device.kind == "cuda" and recipe.optimizer == "adamw"
         self._waited = 0.0
@@ -50,8 +54,9 @@ class Updates:
         if starts_epoch and progress.step:
             before = roll_rows(before)
         loss, carried = self._add_gradients(inputs, targets, before)
-        norm = self._clip()
-        self._finish_step(loss, norm, before, carried, learning_rate)
+        with self._side_by_side.alone():
+            norm = self._clip()
+            self._finish_step(loss, norm, before, carried, learning_rate)
         self._pending.append((targets.numel(), loss, norm))
         progress.step += 1
         progress.settled = []
@@ -88,17 +93,32 @@ class Updates:
         self, inputs: Tensor, targets: Tensor, before: State
     ) -> tuple[Tensor, State]:
         """Forward and backward through each network by itself; their mean loss in nats a token."""
-        model = self._state.model
         self._state.optimizer.zero_grad(set_to_none=True)
-        losses, carried = [], []
-        for network, held in apart(model, before):
+        networks = apart(self._state.model, before)
+        self._draw_seeds([network for network, _ in networks])
+
+        def learn(number: int) -> tuple[Tensor, State]:
+            network, held = networks[number]
             with self._device.autocast():
                 logits, after = network(inputs, held)
             loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
             loss.backward()  # type: ignore[no-untyped-call]
-            losses.append(loss.detach())
-            carried.append(detach(after))
+            return loss.detach(), detach(after)
+
+        losses, carried = zip(*self._side_by_side.run(learn), strict=True)
         return torch.stack(losses).mean(), joined(carried)
+
+    def _draw_seeds(self, networks: Sequence[LanguageModel]) -> None:
+        """Give each of several networks on a CPU random numbers of its own for one step.
+
+        What is dropped must not depend on which thread is faster.
+        """
+        if len(networks) == 1 or self._device.kind != "cpu":
+            return
+        seeds = torch.randint(2**63 - 1, (len(networks),)).tolist()
+        for network, seed in zip(networks, seeds, strict=True):
+            generator = network.dropout_generator or torch.Generator()
+            network.dropout_generator = generator.manual_seed(seed)
 
     def _clip(self) -> Tensor:
         """Shorten gradients that are too long; how long a network's were, at root mean square."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from charnn.errors import OptionError
+from charnn.model.feed_forward import FeedForward
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.recurrence import detach, layer_weights, roll_rows
 from charnn.model.shapes import CELLS, GATES, ModelShape, weight_shapes
@@ -240,9 +241,35 @@ def test_each_share_drops_something_in_training(cell, name):
     assert_close(run(model), run(model), within=0)
 
 
-def test_layer_dropout_needs_two_layers(cell):
+def test_layer_dropout_needs_two_layers_or_a_block(cell):
     shape = SHAPES[f"{cell}-1-tied"]
     assert_close(run(make_model(shape, layer=0.5)), run(make_model(shape)), within=0)
+    model = make_model(SHAPES[f"{cell}-1-block"], layer=0.5)
+    torch.nn.init.normal_(model.feed_forward.outer.weight)
+    assert not torch.equal(run(model)[0], run(model, seed=1)[0])
+
+
+def test_gated_units_are_dropped_for_a_whole_window():
+    """Against the equations, with the mask drawn again from the same seed."""
+    share, block = 0.4, FeedForward(HIDDEN, 50).double()
+    x, generator = torch.randn(SEQ_LEN, BATCH, HIDDEN).double(), torch.Generator()
+    mask = torch.empty(1, BATCH, 50).double().bernoulli_(1 - share, generator=generator)
+    assert 0.2 < (mask == 0).double().mean() < 0.6
+    gate, value = block.inner(block.norm(x)).chunk(2, -1)
+    expected = x + block.outer(nn.functional.silu(gate) * value * mask / (1 - share))
+    assert_close([block(x, share, torch.Generator())], [expected])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_dropped_comes_from_the_generator_of_the_network(cell, name):
+    model = make_model(SHAPES[f"{cell}-2-block"], **{name: 0.5})
+    torch.nn.init.normal_(model.feed_forward.outer.weight)
+    found = []
+    for seed in (0, 1, 0):
+        model.dropout_generator = torch.Generator().manual_seed(seed)
+        found.append(run(model, seed=len(found))[0])  # the global seed does not matter
+    assert torch.equal(found[0], found[2])
+    assert not torch.equal(found[0], found[1])
 
 
 def test_the_step_loop_is_the_module(shape):

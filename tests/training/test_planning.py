@@ -315,14 +315,14 @@ def clocked(monkeypatch) -> Callable[..., int]:
         now.seconds += tokens.shape[0]  # a window costs its length; its rows run side by side
         return torch.zeros(*tokens.shape, 5), state
 
+    forward.read = lambda tokens, state: forward(tokens, state)[1]
     monkeypatch.setattr(planning, "time", SimpleNamespace(perf_counter=lambda: now.seconds))
     model = SimpleNamespace(
         training=False,
         eval=lambda: None,
         train=lambda mode: None,
         initial_state=lambda rows: ((torch.zeros(rows, 1),),),
-        read=lambda tokens, state: forward(tokens, state)[1],
-        shape=SimpleNamespace(num_layers=1),
+        shape=SimpleNamespace(num_layers=1, networks=1),
         each=[forward],
     )
     return model, now

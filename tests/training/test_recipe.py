@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -275,6 +276,7 @@ def test_classic_is_the_seed_experiment():
         ngram_order=6,
         ngram_weight=0.0,
         weight_tokens=0,
+        weight_at_end=True,
     )
 
 
@@ -439,10 +441,10 @@ def test_more_time_and_a_faster_device_never_mean_a_smaller_network(
     [
         ({"minutes": 1}, None, 1),
         ({"minutes": 2}, None, 2),
-        ({"minutes": 5}, None, 3),
+        ({"minutes": 5}, None, 2),
         ({"minutes": 10}, None, 4),
-        ({"minutes": 10}, 1e11, 3),
-        ({"minutes": 30}, None, 3),
+        ({"minutes": 10}, 1e11, 2),
+        ({"minutes": 30}, None, 4),
         ({"minutes": 120}, None, 4),
         ({"minutes": 1e6}, None, 4),
         ({"steps": 10**6}, None, 1),
@@ -493,6 +495,23 @@ def test_a_network_reads_no_less_for_having_others_beside_it(minutes, factor, to
         make_recipe(replace(options[1], networks=n), tokens, 1500, device) for n in (1, None)
     )
     assert several.output_dropout <= single.output_dropout
+
+
+@given(TOKENS, st.booleans())
+def test_what_the_weight_is_fitted_on_is_not_trained_on(tokens, at_end):
+    part = np.arange(tokens)
+    recipe = replace(recipe_for(TrainOptions(), tokens), weight_at_end=at_end)
+    trained_on, kept = recipe.trained_on(part), recipe.kept_for_weight(part)
+    assert len(kept) == recipe.weight_tokens
+    whole = (trained_on, kept) if at_end else (kept, trained_on)
+    assert np.array_equal(np.concatenate(whole), part)
+    greedy = replace(recipe, weight_tokens=tokens + 1)
+    assert (len(greedy.trained_on(part)), len(greedy.kept_for_weight(part))) == (0, tokens)
+
+
+def test_the_weight_is_fitted_on_what_comes_last():
+    assert recipe_for(TrainOptions(), 300_000).weight_at_end
+    assert recipe_for(TrainOptions(), 300_000).weight_tokens == 300_000 // 64
 
 
 def test_a_network_of_few_weights_to_a_token_is_dropped_from_late():

@@ -35,8 +35,8 @@ def test_the_novella(advice: Recommendation) -> None:
     assert advice.command == f"charnn train corpora/meongnae.txt --minutes {advice.minutes}"
     assert len(advice.reasons) == 3
     TrainOptions(tokenizer=advice.tokenizer, minutes=advice.minutes)
-    assert advice.size == "3 networks of 1 x 256 lstm + 384"
-    assert " passes over the text by each of 3 networks on two cores;" in advice.reasons[1]
+    assert advice.size == "4 networks of 1 x 256 lstm + 384"
+    assert " passes over the text by each of 4 networks on two cores;" in advice.reasons[1]
 
 
 def test_what_is_told_is_the_recipe_for_the_minutes(inspection, fits, advice) -> None:

@@ -34,6 +34,7 @@ CASES: dict[str, dict[str, Any]] = {
     "rnn char": {"cell": "rnn"},
     "lstm tied": {"tied": True},
     "three networks": {"networks": 3, "layers": 2},
+    "side by side": {"networks": 3, "threads": 2, "output_dropout": 0.3, "weight_dropout": 0.2},
     "lstm byte": {"cell": "lstm", "tokenizer": "byte", "layers": 2},
     "gru jamo": {"cell": "gru", "tokenizer": "jamo", "embedding": 5},
     "weight dropout": {"weight_dropout": 0.3, "cell": "gru"},

@@ -125,6 +125,13 @@ def test_a_run_of_before_there_were_several_networks_can_be_trained_on(begin):
     assert options.networks == recipe.networks == 1
 
 
+def test_a_run_of_before_keeps_the_beginning_for_the_weight(begin):
+    config = begin().config().to_json()
+    assert config["training"]["recipe"].pop("weight_at_end")
+    _, recipe, _ = saved_training(RunConfig.from_json(config, "here"), begin("other"))
+    assert not recipe.weight_at_end
+
+
 def test_a_run_of_before_there_were_blocks_can_be_trained_on(begin):
     config = begin().config().to_json()
     assert "feed_forward_size" not in config["model"]  # which is written as it was then

@@ -26,12 +26,12 @@ CELLS = ["lstm", "gru", "rnn"]
 def begin(make_task, make_state):
     """A training at its beginning: state, what takes its steps, and its windows."""
 
-    def begin(*, dropout=False, **options):
+    def begin(*, dropout=False, device=CPU, **options):
         task = make_task(**options)
         state = make_state(task, dropout=dropout)
         recipe, tokens = task.recipe, task.stream.part("train")
         batches = Batches(tokens, recipe.batch_size, recipe.seq_len)
-        return state, Updates(state, Feed(batches, CPU), recipe, CPU), batches
+        return state, Updates(state, Feed(batches, device), recipe, device), batches
 
     return begin
 
@@ -176,6 +176,35 @@ def test_each_of_several_networks_learns_as_if_it_were_alone(begin, options):
         assert close(part, state.carried, within=1e-5)
     nats = np.mean([state.progress.nats for state in alone])
     assert together.progress.nats == pytest.approx(nats, rel=1e-5)
+
+
+def test_networks_side_by_side_learn_what_they_learn_in_turn(begin):
+    dropped = {"output_dropout": 0.3, "weight_dropout": 0.2, "token_dropout": 0.1}
+    found = []
+    for threads in (1, 2, 2):
+        device = Device("cpu", "fp32", threads)
+        state, updates, _ = begin(dropout=True, device=device, networks=3, **dropped)
+        for _ in range(5):
+            updates.take_step(0.01)
+        updates.drain()
+        found.append((state.weights(averaged=False), state.progress.nats))
+    (in_turn, nats), *side_by_side = found
+    for weights, others in side_by_side:
+        assert others == pytest.approx(nats, rel=1e-6)
+        for name, weight in weights.items():
+            np.testing.assert_allclose(weight, in_turn[name], atol=1e-5, err_msg=name)
+    assert all(
+        np.array_equal(side_by_side[1][0][name], w) for name, w in side_by_side[0][0].items()
+    )
+
+
+def test_networks_drop_different_units(begin):
+    both, updates, _ = begin(dropout=True, networks=2, output_dropout=0.5)
+    alike = split_weights(both.weights(averaged=False), 2)[0]
+    both.load_weights(join_weights([alike] * 2))
+    updates.take_step(0.01)
+    one, other = split_weights(both.weights(averaged=False), 2)
+    assert any(not np.array_equal(weight, other[name]) for name, weight in one.items())
 
 
 def test_networks_that_are_alike_are_clipped_like_one(begin):
