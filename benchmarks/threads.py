@@ -5,8 +5,9 @@
 
 The same steps (`Updates.take_step`, everything that a recipe switches on) with the networks side by
 side and one after another, each with all threads; both take turns, and medians are printed, in
-milliseconds a step of one network. `--busy N` has N other processes compute all the while, as
-neighbours on a shared machine do.
+milliseconds a step of one network. Networks that charnn would let take turns, for they are wide,
+run side by side here too where `--hidden` names their units. `--busy N` has N other processes
+compute all the while, as neighbours on a shared machine do.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from rows import markdown
 from steps import OurSteps, timer
 from texts import find_text
 
+from charnn.training import side_by_side
 from charnn.training.device import Device, choose_device, flushing_denormals
 from charnn.training.options import TrainOptions
 
@@ -31,6 +33,7 @@ HEAD = ("networks", "one after another, ms", "side by side, ms", "ratio", "of al
 def main() -> None:
     """Time each number of networks and print the table."""
     options = _arguments()
+    side_by_side._WIDEST = options.hidden or side_by_side._WIDEST
     print(heading(), flush=True)
     device = choose_device("cpu", options.precision)
     path = find_text(options.text)
@@ -44,13 +47,13 @@ def measure(path: Path, networks: int, options: argparse.Namespace, device: Devi
     """A line of the table."""
     sizes = TrainOptions(networks=networks, size=options.size, hidden=options.hidden, minutes=5)
     in_turn = OurSteps(path, sizes, device, side_by_side=False)
-    side_by_side = OurSteps(path, sizes, device)
-    contestants = [timer(steps.take, "cpu", options.seconds) for steps in (in_turn, side_by_side)]
+    at_once = OurSteps(path, sizes, device)
+    contestants = [timer(steps.take, "cpu", options.seconds) for steps in (in_turn, at_once)]
     rounds = [[contestant() / networks for contestant in contestants] for _ in range(options.turns)]
     before, after = (1e3 * statistics.median(found) for found in zip(*rounds, strict=True))
     ratios = sorted(other / one for one, other in rounds)
     return [
-        f"{side_by_side.shape}, {side_by_side.shape.vocab_size:,} tokens",
+        f"{at_once.shape}, {at_once.shape.vocab_size:,} tokens",
         *(f"{before:.1f}", f"{after:.1f}", f"{statistics.median(ratios):.2f}"),
         f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
     ]

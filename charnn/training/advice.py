@@ -132,7 +132,7 @@ def _time(
 
 def _memory(recipe: Recipe, shape: ModelShape, device: Device) -> float:
     """Bytes at the peak: process, networks, and a window of each that runs at the same time."""
-    cells = recipe.batch_size * recipe.seq_len * at_once(shape.networks, device)
+    cells = recipe.batch_size * recipe.seq_len * at_once(shape, device)
     hidden = 12 * shape.num_layers * shape.hidden_size + 5 * shape.feed_forward_size
     activations = 4 * cells * (3 * shape.vocab_size + hidden)
     return _BASE_MEMORY + network_bytes(recipe, shape) + activations

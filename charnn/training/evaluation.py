@@ -144,7 +144,7 @@ class _Reader:
     def __init__(self, model: Model, device: Device) -> None:
         self.model = model
         self._device = device
-        self._side_by_side = SideBySide(model.shape.networks, device)
+        self._side_by_side = SideBySide(model.shape, device)
 
     def score(
         self, before: NDArray[np.int64], targets: NDArray[np.int64], state: State

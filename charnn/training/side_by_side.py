@@ -13,18 +13,23 @@ from typing import TypeVar
 
 import torch
 
+from charnn.model.shapes import ModelShape
 from charnn.training.device import Device
 
 Result = TypeVar("Result")
 
 
-def at_once(networks: int, device: Device) -> int:
-    """How many of several networks run at the same time: on a CPU as many as it has threads.
+_WIDEST = 256
+"""Units of a layer whose recurrent weights a core's own cache holds. Those of wider ones fit it
+only where cores share them out: such networks take turns, which is faster while nothing else runs.
+"""
 
-    >>> at_once(4, Device("cpu", "fp32", 2)), at_once(4, Device("cuda", "bf16", 2))
-    (2, 1)
-    """
-    return min(networks, device.threads) if device.kind == "cpu" else 1
+
+def at_once(shape: ModelShape, device: Device) -> int:
+    """How many of several networks run at the same time: on a CPU as many as it has threads."""
+    if device.kind != "cpu" or shape.hidden_size > _WIDEST:
+        return 1
+    return min(shape.networks, device.threads)
 
 
 class SideBySide:
@@ -35,14 +40,14 @@ class SideBySide:
     number of threads each time, and the same results.
 
     Args:
-        networks: how many.
+        shape: of the networks.
         device: where they are; on anything but a CPU they take turns.
     """
 
-    def __init__(self, networks: int, device: Device) -> None:
-        self._networks = networks
+    def __init__(self, shape: ModelShape, device: Device) -> None:
+        self._networks = shape.networks
         self._threads = device.threads
-        self._at_once = at_once(networks, device)
+        self._at_once = at_once(shape, device)
         self._pool: ThreadPoolExecutor | None = None
 
     def run(self, work: Callable[[int], Result]) -> list[Result]:

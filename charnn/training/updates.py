@@ -38,7 +38,7 @@ class Updates:
         self._recipe = recipe
         self._device = device
         self._pending: list[tuple[int, Tensor, Tensor]] = []
-        self._side_by_side = SideBySide(recipe.networks, device)
+        self._side_by_side = SideBySide(state.model.shape, device)
         # The fused AdamW alone can leave a step out by itself.
         self._looks_late = device.kind == "cuda" and recipe.optimizer == "adamw"
         self._waited = 0.0

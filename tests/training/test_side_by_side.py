@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 
+from charnn.model.shapes import ModelShape
 from charnn.training.device import Device
 from charnn.training.side_by_side import SideBySide
 
@@ -20,8 +21,9 @@ def four_threads():
     torch.set_num_threads(before)
 
 
-def crew(networks, kind="cpu", threads=4):
-    return SideBySide(networks, Device(kind, "fp32", threads))
+def crew(networks, kind="cpu", threads=4, hidden=8):
+    shape = ModelShape(10, 8, hidden, 1, "lstm", networks=networks)
+    return SideBySide(shape, Device(kind, "fp32", threads))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
@@ -75,10 +77,12 @@ def test_the_caller_computes_alone_where_networks_have_threads(networks, threads
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("kind", ["cuda", "mps"])
-def test_on_a_gpu_they_take_turns_where_they_were_called(kind):
-    here = threading.get_ident()
-    assert crew(3, kind).run(lambda _: threading.get_ident()) == [here] * 3
+@pytest.mark.parametrize(("kind", "hidden"), [("cuda", 8), ("mps", 8), ("cpu", 257)])
+def test_on_a_gpu_and_where_they_are_wide_they_take_turns_where_they_were_called(kind, hidden):
+    here, side_by_side = threading.get_ident(), crew(3, kind, hidden=hidden)
+    assert side_by_side.run(lambda _: threading.get_ident()) == [here] * 3
+    with side_by_side.alone():
+        assert torch.get_num_threads() == 4
 
 
 def test_an_error_is_told_when_the_others_are_done():
