@@ -31,7 +31,7 @@ _DROP_OF_MOST, _WEIGHTS_OF_MOST = 0.2, 4.0
 """The most is for where so much is dropped at the output and there are so many weights to a token,
 or more; the least where nothing is dropped, or there are at most half as many weights."""
 
-_LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 20_000
+_LEAST_TO_FIT, _MOST_WEIGHT_TOKENS = 10_000, 5_000
 
 
 @dataclass(frozen=True, slots=True)
