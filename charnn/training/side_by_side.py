@@ -18,7 +18,6 @@ from charnn.training.device import Device
 
 Result = TypeVar("Result")
 
-
 _WIDEST = 256
 """Units of a layer whose recurrent weights a core's own cache holds. Those of wider ones fit it
 only where cores share them out: such networks take turns, which is faster while nothing else runs.
@@ -68,8 +67,11 @@ class SideBySide:
 
         Threads that helped would stay awake for a while, on the cores that the networks want.
         """
+        if self._at_once == 1:
+            yield
+            return
         before = torch.get_num_threads()
-        torch.set_num_threads(1 if self._at_once > 1 else before)
+        torch.set_num_threads(1)
         try:
             yield
         finally:
