@@ -23,6 +23,7 @@ from charnn.runs.run import Run
 from charnn.training import evaluation, sizing
 from charnn.training import keeper as keeper_module
 from charnn.training.device import choose_device
+from charnn.training.updates import Updates
 from charnn.training.validating import Validator
 
 BY_TIME = {"elapsed", "remaining", "chars_per_second", "memory"}
@@ -196,6 +197,13 @@ def test_a_killed_training_goes_on_from_every_checkpoint(train, checkpoints, mon
 def test_a_plan_for_minutes_is_followed_to_the_bit(train, checkpoints, monkeypatch, speed):
     """From the saved plan on: the clock has done its part when the plan is fixed."""
     seconds = iter(np.arange(0, 10**4, speed).tolist())
+    take_step = Updates.take_step
+
+    def take_step_in_time(updates, rate):  # or a busy machine has the plan revised
+        take_step(updates, rate)
+        return speed
+
+    monkeypatch.setattr(Updates, "take_step", take_step_in_time)
     copies = copy_when_saved(monkeypatch, lambda state, run: (run / "plan.json").exists())
     straight = train(run="straight", minutes=0.01, clock=lambda: next(seconds), dropout=0.3)
     (plan,) = straight.of(PlanFixed)
