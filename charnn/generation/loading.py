@@ -15,6 +15,7 @@ from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.products import choose_precision
 from charnn.model.shapes import ModelShape
+from charnn.runs.calibration import temperature_of
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
@@ -70,6 +71,7 @@ def make_writer(
     checkpoint: Checkpoint,
     precision: str,
     weight: float | None = None,
+    temperature: float | None = None,
 ) -> Writer:
     """What writes with a network and counts, together if there are both.
 
@@ -78,17 +80,22 @@ def make_writer(
         weights: its weights, which nobody else needs any more.
         counts: the n-gram model.
         tokenizer: of the run.
-        checkpoint: says how much the counts weigh.
+        checkpoint: says how much the counts weigh, and how sure the network is.
         precision: of the network's products; see `choose_precision`.
         weight: of the counts, where it is not the checkpoint's any more.
+        temperature: of the network, where it is not the checkpoint's any more.
 
     Raises:
         OptionError: see `choose_precision`.
+        RunDamagedError: the checkpoint says what cannot be.
     """
     one_of_them = sum(array.nbytes for array in weights.values()) // shape.networks
     chosen = choose_precision(precision, one_of_them)
     expert: Expert
-    expert = network = make_stepper(shape, weights, own=True, bf16=chosen == "bf16")
+    temperature = temperature_of(checkpoint) if temperature is None else temperature
+    expert = network = make_stepper(
+        shape, weights, own=True, bf16=chosen == "bf16", temperature=temperature
+    )
     if counts is not None:
         weight = ngram_weight(checkpoint) if weight is None else weight
         expert = Mixture(network, NgramExpert(counts), weight)

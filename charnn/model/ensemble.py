@@ -1,14 +1,14 @@
 """Several networks that predict together, and what one and several have in common.
 
 Each network learns as if it were alone, from first weights of its own and with its own units
-dropped; what they hold of the next token is the mean of what each holds of it. They err in
-different places, so that the mean is better than any of them, the more so the more often a text
-has been read.
+dropped; what they hold of the next token is the geometric mean of what each holds of it: the mean
+of their logits. They err in different places, so that the mean is better than any of them, the
+more so the more often a text has been read.
 
-Source: Hansen & Salamon 1990; recurrent language models: Zaremba et al. 2014, arXiv:1409.2329.
+Source: Hansen & Salamon 1990; recurrent language models: Zaremba et al. 2014, arXiv:1409.2329;
+geometric means: Heskes 1998 (logarithmic opinion pools).
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -22,7 +22,7 @@ from charnn.model.shapes import ModelShape, join_weights, split_weights
 
 
 class Ensemble(nn.Module):
-    """Networks of the same sizes: `log_probs, state = model(tokens, state)`, as of one.
+    """Networks of the same sizes: `logits, state = model(tokens, state)`, as of one.
 
     A state is that of the first network's layers, then that of the second's, and so on.
 
@@ -74,15 +74,10 @@ class Ensemble(nn.Module):
             state: what `initial_state` or an earlier call returned.
 
         Returns:
-            Log-probabilities (seq_len, batch, vocab_size) and the state behind the last token.
+            Logits (seq_len, batch, vocab_size) and the state behind the last token.
         """
         results = [network(tokens, before) for network, before in apart(self, state)]
-        held = [_log_softmax(logits) for logits, _ in results]
-        return log_mean(held), joined(after for _, after in results)
-
-    def read(self, tokens: Tensor, state: State) -> State:
-        """The state behind tokens (seq_len, batch)."""
-        return joined(network.read(tokens, before) for network, before in apart(self, state))
+        return mean_logits([logits for logits, _ in results]), joined(s for _, s in results)
 
     def plain_parameters(self) -> dict[str, Tensor]:
         """The weights that are saved and write, by the names of `weight_shapes`; no gradient."""
@@ -133,13 +128,10 @@ def joined(states: Iterable[State]) -> State:
     return tuple(layer for state in states for layer in state)
 
 
-def log_mean(log_probs: Sequence[Tensor]) -> Tensor:
-    """Ln of the mean of probabilities that are given by their logarithms, all of one shape."""
-    if len(log_probs) == 1:
-        return log_probs[0]
-    return torch.stack(list(log_probs)).logsumexp(0) - math.log(len(log_probs))
-
-
-def _log_softmax(logits: Tensor) -> Tensor:
-    """In float32 at least, where products are made in bfloat16."""
-    return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+def mean_logits(logits: Sequence[Tensor]) -> Tensor:
+    """The mean of the logits of several networks, all of one shape; in float32 at least."""
+    first, *others = logits
+    total = first.to(torch.promote_types(first.dtype, torch.float32))
+    for more in others:
+        total = total + more
+    return total / len(logits) if others else total

@@ -9,6 +9,7 @@ Source: linear interpolation, Jelinek & Mercer 1980.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ from charnn.model.stepper import Stepper
 
 USUAL_WEIGHT = 0.4
 """Of the n-gram model, on a text the size of a novel after some minutes of training."""
+TEMPERATURES = (0.95, 1.0, 1.05, 1.1, 1.15, 1.2)
+"""Those that a network's is chosen from."""
 _PRIOR_TOKENS = 100
+_PRIOR_SPREAD = 0.1  # of ln temperature around 0
 _FIRST_TOKENS = 1000
 _ROUNDS = 50
 
@@ -141,6 +145,42 @@ def _follow(network: Floats, ngram: Floats, weight: float) -> tuple[Floats, floa
         mixed[place] = top + math.log(both)
         spoken, heard = spoken + own / both, heard + 1
     return mixed, spoken / heard
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """How a network and an n-gram model predict together.
+
+    Attributes:
+        weight: of the n-gram model, in [0, 1].
+        temperature: what the network's logits are divided by, > 0.
+    """
+
+    weight: float
+    temperature: float = 1.0
+
+
+def fit_blend(network: Floats, ngram: Floats) -> Blend:
+    """The temperature, and the weight beside it, under which a text is most probable.
+
+    A network that has read a text often is too sure of itself. A temperature near 1 is held more
+    likely beforehand, so that a short text cannot give an extreme one.
+
+    Args:
+        network: ln p of each token under the network at each of `TEMPERATURES`, (t, n); of text
+            that it was not trained on.
+        ngram: the same under the n-gram model, (n,), which must not have counted it either.
+
+    Source: Guo et al. 2017, arXiv:1706.04599 (temperature scaling); weights: see `fit_weight`.
+    """
+    best, most = Blend(fit_weight(network[0], ngram), TEMPERATURES[0]), -math.inf
+    for temperature, held in zip(TEMPERATURES, network, strict=True):
+        weight = fit_weight(held, ngram)
+        likely = float(mix_log_probs(held, ngram, weight).sum())
+        likely -= 0.5 * (math.log(temperature) / _PRIOR_SPREAD) ** 2
+        if likely > most:
+            best, most = Blend(weight, temperature), likely
+    return best
 
 
 def fit_weight(network: Floats, ngram: Floats) -> float:

@@ -5,7 +5,6 @@ the torch model is tested against. Weights may be read-only arrays mapped from a
 dropout and sampling are left to others.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from charnn.model.gating import FeedForward
 from charnn.model.products import Bf16Product, FloatProduct, Floats, Product, laid_out
 from charnn.model.row_table import RowTable
 from charnn.model.shapes import GATES, ModelShape, weight_shapes
+from charnn.model.softmax import log_softmax_, softmax_
 
 Tokens = npt.NDArray[np.integer[Any]]
 State = tuple[LayerState, ...]
@@ -84,7 +84,6 @@ class Stepper:
         self._output = times[_EMBEDDING if shape.tied else "output.weight"]
         self._embedding = arrays[_EMBEDDING]
         self._output_bias = arrays["output.bias"]
-        self._ones = np.ones_like(self._output_bias)
         gates = GATES[shape.cell] * shape.hidden_size
         self._table = RowTable(
             self._make_first_inputs, shape.vocab_size, gates, self._embedding.dtype, table_bytes
@@ -113,21 +112,22 @@ class Stepper:
         Returns:
             Log-probabilities of what comes next in nats, (batch, vocab_size), and the new state.
         """
-        after = self._advance(tokens, state)
-        return self._log_probs(after[-1][0]), after
+        logits, after = self.step_logits(tokens, state)
+        return log_softmax_(logits), after
 
     def step_probs(self, tokens: Tokens, state: State, share: float = 1) -> tuple[Floats, State]:
         """The same with probabilities, times a share, for those who mix them."""
-        after = self._advance(tokens, state)
-        return self._probs(after[-1][0], share), after
+        logits, after = self.step_logits(tokens, state)
+        return softmax_(logits, share), after
 
-    def _advance(self, tokens: Tokens, state: State) -> State:
+    def step_logits(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
+        """The same with logits, which nobody else holds, for those who add them up."""
         newest = self._layers[0].advance(self._first_inputs(tokens), state[0])
         after = [newest]
         for layer, before in zip(self._layers[1:], state[1:], strict=True):
             newest = layer.advance(layer.project(newest[0]), before)
             after.append(newest)
-        return tuple(after)
+        return self._logits(newest[0]), tuple(after)
 
     def read(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
         """Read many tokens in one row.
@@ -139,6 +139,11 @@ class Stepper:
         Returns:
             Log-probabilities behind the last token, (1, vocab_size), and the new state.
         """
+        logits, after = self.read_logits(tokens, state)
+        return log_softmax_(logits), after
+
+    def read_logits(self, tokens: Tokens, state: State) -> tuple[Floats, State]:
+        """The same with logits, which nobody else holds."""
         after = list(state)
         for start in range(0, len(tokens), _READ_CHUNK):
             inputs = self._first_inputs(tokens[start : start + _READ_CHUNK])
@@ -146,7 +151,7 @@ class Stepper:
                 outputs, after[index] = layer.run(inputs, after[index])
                 if index + 1 < len(self._layers):
                     inputs = self._layers[index + 1].project(outputs)
-        return self._log_probs(after[-1][0]), tuple(after)
+        return self._logits(after[-1][0]), tuple(after)
 
     def select(self, state: State, rows: Sequence[int]) -> State:
         """The state of the named rows in that order; a row may be named often or not at all."""
@@ -162,30 +167,6 @@ class Stepper:
         if self._bf16:
             return project(self._embedding[list(tokens)])
         return np.concatenate([project(self._embedding[t : t + 1]) for t in tokens])
-
-    def _log_probs(self, hidden: Floats) -> Floats:
-        """Log-softmax of the output, (batch, vocab_size), from hidden (batch, hidden_size)."""
-        logits = self._logits(hidden)
-        if len(logits) == 1:  # plain numbers take 2 us less than arrays of one
-            best = logits.item(logits.argmax())
-            weights = logits - best
-            logits -= best + math.log(np.exp(weights, weights).dot(self._ones).item())
-            return logits
-        logits -= np.maximum.reduce(logits, axis=1, keepdims=True)
-        logits -= np.log(np.add.reduce(np.exp(logits), axis=1, keepdims=True))
-        return logits
-
-    def _probs(self, hidden: Floats, share: float) -> Floats:
-        """Softmax of the output times `share`, (batch, vocab_size)."""
-        probs = self._logits(hidden)
-        if len(probs) == 1:
-            probs -= probs.item(probs.argmax())
-            probs *= share / np.exp(probs, probs).dot(self._ones).item()
-            return probs
-        probs -= np.maximum.reduce(probs, axis=1, keepdims=True)
-        np.exp(probs, probs)
-        probs *= share / np.add.reduce(probs, axis=1, keepdims=True)
-        return probs
 
     def _logits(self, hidden: Floats) -> Floats:
         """The output, (batch, vocab_size), from hidden (batch, hidden_size) of the last layer."""

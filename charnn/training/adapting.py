@@ -82,7 +82,10 @@ def adapted_writer(
         counted = adaptive_nats(counts, tokens, boundary)
         weight = adapted_weight(-nats, -counted, ngram_weight(checkpoint))
         counts = count_more(counts, np.array([boundary]), tokens)
-    writer = make_writer(model.shape, weights, counts, tokenizer, checkpoint, precision, weight)
+    writer = make_writer(
+        *(model.shape, weights, counts, tokenizer, checkpoint, precision, weight),
+        temperature=1.0,  # what adapts is not too sure of itself
+    )
     characters = int(tokenizer.token_characters[tokens].sum(dtype=np.int64))
     table = index_tokens(tokens, tokenizer, characters)
     return Adapted(writer, table)

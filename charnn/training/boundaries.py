@@ -148,7 +148,7 @@ class Boundaries:
         yield from self._faults.look()
         yield from self._faults.check_loss()
         if not self._validator.has_text:
-            if not self._validator.fit_weight():
+            if not self._validator.fit_blend():
                 return False
             self._keeper.save_best(self._state, None)  # the newest weights count as the best
             return True
@@ -194,11 +194,12 @@ class Boundaries:
 
     def _expert(self) -> Expert:
         """What would write if training ended now."""
-        network = make_stepper(self._state.model.shape, self._state.weights(averaged=True))
+        state, progress = self._state, self._state.progress
+        weights = state.weights(averaged=True)
+        network = make_stepper(state.model.shape, weights, temperature=progress.temperature)
         if self._task.counts is None:
             return network
-        counts = NgramExpert(self._task.counts)
-        return Mixture(network, counts, self._state.progress.ngram_weight)
+        return Mixture(network, NgramExpert(self._task.counts), progress.ngram_weight)
 
     def _save(self) -> Generator[Record, None, bool]:
         self.save_last()

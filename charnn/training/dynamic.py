@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.model.ensemble import Model, apart, joined, log_mean
+from charnn.model.ensemble import Model, apart, joined, mean_logits
 from charnn.model.language_model import Dropout
 from charnn.model.recurrence import State, detach
 from charnn.model.shapes import ModelShape
@@ -165,11 +165,12 @@ def segment_costs(model: Model, text: Tensor, state: State) -> tuple[Nats, Tenso
     Returns:
         -ln p of each of the n tokens; the loss of each network by itself, summed; and the state.
     """
-    costs, after = [], []
+    held, after = [], []
     for network, before in apart(model, detach(state)):
         logits, newest = network(text[:-1, None], before)  # (n, 1, vocab)
-        costs.append(F.cross_entropy(logits[:, 0], text[1:], reduction="none"))
+        held.append(logits[:, 0])
         after.append(newest)
-    nats = -log_mean([-cost.detach() for cost in costs])
-    loss = torch.stack([cost.mean() for cost in costs]).sum()
+    loss = torch.stack([F.cross_entropy(logits, text[1:]) for logits in held]).sum()
+    together = mean_logits([logits.detach() for logits in held])
+    nats = F.cross_entropy(together, text[1:], reduction="none")
     return nats.cpu().double().numpy(), loss, joined(after)

@@ -5,7 +5,7 @@ To use the machine, a long part is read as several rows at a time; a row that be
 first reads the tokens before it, unscored, so that its state has seen its true past.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.model.ensemble import Model, apart, joined, log_mean
+from charnn.model.ensemble import Model, apart, joined, mean_logits
 from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State
 from charnn.training.device import Device
@@ -25,6 +25,8 @@ from charnn.training.side_by_side import Result, SideBySide
 Tokens = NDArray[np.integer]
 Nats = NDArray[np.float64]
 _WINDOW_TOKENS = 4096
+_WINDOW_LOGITS = 1 << 25
+"""Of all networks together; a window of tokens is shorter where there would be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,30 @@ def token_nats(
     device: Device,
     reading: Reading = WHOLE,
     on_progress: Callable[[int], bool] | None = None,
+    temperature: float = 1.0,
 ) -> Nats | None:
-    """What each token of a text costs the model.
+    """What each token of a text costs the model; arguments are those of `nats_at`.
+
+    Returns:
+        -ln p of each token, (n,); None if `on_progress` broke it off.
+    """
+    nats = nats_at((temperature,), model, tokens, boundary, device, reading, on_progress)
+    return None if nats is None else nats[0]
+
+
+def nats_at(
+    temperatures: Sequence[float],
+    model: Model,
+    tokens: Tokens,
+    boundary: int,
+    device: Device,
+    reading: Reading = WHOLE,
+    on_progress: Callable[[int], bool] | None = None,
+) -> Nats | None:
+    """What each token of a text costs the model at some temperatures.
 
     Args:
+        temperatures: (t,), > 0: what the logits are divided by.
         model: in any mode; it is put back into the mode it was in.
         tokens: (n,), n >= 1; the first is predicted from a document boundary and zero state.
         boundary: the token between documents.
@@ -93,74 +115,91 @@ def token_nats(
         on_progress: told after each window how many tokens were scored; returns whether to go on.
 
     Returns:
-        -ln p of each token, (n,); None if `on_progress` broke it off.
+        -ln p of each token, (t, n); None if `on_progress` broke it off.
     """
     was_training = model.training
     model.eval()
     try:
-        return _read(model, tokens, boundary, device, reading, on_progress)
+        reader = _Reader(model, device, temperatures)
+        return _read(reader, tokens, boundary, reading, on_progress)
     finally:
         model.train(was_training)
 
 
 def _read(
-    model: Model,
+    reader: "_Reader",
     tokens: Tokens,
     boundary: int,
-    device: Device,
     reading: Reading,
     on_progress: Callable[[int], bool] | None,
 ) -> Nats | None:
-    """Nats of each token; None if broken off."""
+    """Nats of each token at each temperature, (t, n); None if broken off."""
     count = rows_of(len(tokens), reading)
     length = len(tokens) // count
     body = np.asarray(tokens[: count * length]).reshape(count, length)
     before = np.full(count, boundary, dtype=np.int64)
     before[1:] = body[:-1, -1]
     starts = np.arange(count) * length
-    reader = _Reader(model, device)
     state = _past_state(reader, tokens, starts, boundary, reading.past, on_progress)
     if state is None:
         return None
-    window = max(1, _WINDOW_TOKENS // count)
-    nats = np.empty((count, length))
+    window = max(1, reader.window // count)
+    nats = np.empty((len(reader.temperatures), count, length))
     for start in range(0, length, window):
         rows = body[:, start : start + window].T.astype(np.int64)
         costs, state = reader.score(before, rows, state)
-        nats[:, start : start + window] = costs.T
+        nats[:, :, start : start + window] = costs.swapaxes(1, 2)
         before = rows[-1]
         if on_progress is not None and not on_progress((start + len(rows)) * count):
             return None
+    scored: Nats = nats.reshape(len(nats), -1)
     rest = np.asarray(tokens[count * length :], dtype=np.int64)[:, None]  # fewer than `count`
     if not len(rest):
-        return nats.ravel()
+        return scored
     last = tuple(tuple(part[-1:] for part in layer) for layer in state)
-    return np.concatenate([nats.ravel(), reader.score(before[-1:], rest, last)[0][:, 0]])
+    return np.concatenate([scored, reader.score(before[-1:], rest, last)[0][:, :, 0]], axis=1)
 
 
 class _Reader:
     """Networks in evaluation that read side by side; `model` is put on `device` by the caller."""
 
-    def __init__(self, model: Model, device: Device) -> None:
+    def __init__(self, model: Model, device: Device, temperatures: Sequence[float]) -> None:
         self.model = model
+        self.temperatures = temperatures
+        shape = model.shape
+        self.window = min(_WINDOW_TOKENS, _WINDOW_LOGITS // (shape.networks * shape.vocab_size))
         self._device = device
         self._side_by_side = SideBySide(model.shape, device)
 
     def score(
         self, before: NDArray[np.int64], targets: NDArray[np.int64], state: State
     ) -> tuple[Nats, State]:
-        """Nats of targets (seq_len, rows) that follow tokens `before` (rows,); and the state."""
+        """What targets cost that follow some tokens.
+
+        Args:
+            before: the token before each row's first target, (rows,).
+            targets: (seq_len, rows).
+            state: before them.
+
+        Returns:
+            Nats at each temperature, (t, seq_len, rows), and the state.
+        """
         inputs = self._on_device(np.concatenate((before[None], targets[:-1])))
         expected = self._on_device(targets).flatten()
 
-        def score(network: LanguageModel, start: State) -> tuple[Tensor, State]:
+        def predict(network: LanguageModel, start: State) -> tuple[Tensor, State]:
             logits, end = network(inputs, start)
-            nats = F.cross_entropy(logits.float().flatten(0, 1), expected, reduction="none")
-            return -nats, end
+            return logits, end
 
-        held, after = zip(*self._each(score, state), strict=True)
-        nats = -log_mean(held)
-        return nats.view(targets.shape).cpu().double().numpy(), joined(after)
+        held, after = zip(*self._each(predict, state), strict=True)
+        logits = mean_logits(held).flatten(0, 1)
+        nats = torch.stack(
+            [
+                F.cross_entropy(logits if t == 1 else logits / t, expected, reduction="none")
+                for t in self.temperatures
+            ]
+        )
+        return nats.view(-1, *targets.shape).cpu().double().numpy(), joined(after)
 
     def read(self, inputs: NDArray[np.int64], state: State) -> State:
         """The state behind inputs (seq_len, rows)."""
@@ -194,7 +233,7 @@ def _past_state(
     if len(starts) == 1:
         return state
     past = min(past, int(starts[1]) - 1)
-    window = max(1, _WINDOW_TOKENS // len(starts))
+    window = max(1, reader.window // len(starts))
     for start in range(-past, 0, window):
         if on_progress is not None and not on_progress(0):
             return None

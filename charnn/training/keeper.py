@@ -12,6 +12,7 @@ from typing import Any, Self
 from charnn.errors import RunDamagedError, RunError
 from charnn.model.shapes import ModelShape
 from charnn.records import Record
+from charnn.runs.calibration import TEMPERATURE
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint
 from charnn.runs.journals import Journals
 from charnn.runs.layout import GRADIENTS, TRAINER, UNVALIDATED, WEIGHTS, Slot
@@ -147,11 +148,11 @@ class RunKeeper:
         if not self._is_unvalidated(state.progress):
             self._save("last", files, state.progress, state.progress.best_bits_per_char)
             return
-        # It is these weights that write so far, with the usual weight: that of the untrained
-        # network, which is the one that was fitted, is no measure of them.
+        # It is these weights that write so far, with what is usual: what was fitted is that of the
+        # untrained network, which is no measure of them.
         if roots := state.gradient_roots():
             files[GRADIENTS] = roots
-        instead = {WEIGHT: self._usual or 0.0, UNVALIDATED: 1.0}
+        instead = {WEIGHT: self._usual or 0.0, TEMPERATURE: 1.0, UNVALIDATED: 1.0}
         self._save("last", files, state.progress, None, instead)
 
     def save_best(self, state: TrainerState, bits_per_char: float | None) -> None:
@@ -213,7 +214,9 @@ class RunKeeper:
         bits: float | None,
         instead: Mapping[str, float] = _NO_SCORES,
     ) -> None:
-        scores = {WEIGHT: progress.ngram_weight, **instead}
+        scores = {WEIGHT: progress.ngram_weight, TEMPERATURE: progress.temperature, **instead}
+        if scores[TEMPERATURE] == 1:
+            del scores[TEMPERATURE]
         if bits is not None:
             scores["bits_per_char"] = bits
         best = self._best_step if progress.best_step is None else progress.best_step

@@ -15,6 +15,8 @@ REWARM_STEPS = 50
 
 _MOST = 1 << 53
 _SHARES = ("rate_factor", "ngram_weight", "best_ngram_weight")
+_LATER = {"temperature": 1.0, "best_temperature": 1.0}
+"""Fields that the first runs did not have, as those runs would have them."""
 _SUMS = ("elapsed", "best_bits_per_char", "nats", "grad_norm", "seconds")
 
 
@@ -35,7 +37,8 @@ class Progress:
         restores: how often training went back to the best weights.
         restored_at: the step at which it did so last; None if it never did.
         ngram_weight: of the n-gram model beside the weights of the last validation.
-        best_ngram_weight: beside the best ones.
+        temperature: of the weights of the last validation.
+        best_ngram_weight, best_temperature: those of the best ones.
         tokens, nats, grad_norm, updates, seconds: sums since the last step record.
     """
 
@@ -51,7 +54,9 @@ class Progress:
     restores: int = 0
     restored_at: int | None = None
     ngram_weight: float = 0.0
+    temperature: float = 1.0
     best_ngram_weight: float = 0.0
+    best_temperature: float = 1.0
     tokens: int = 0
     nats: float = 0.0
     grad_norm: float = 0.0
@@ -98,7 +103,7 @@ class Progress:
             self.validations_since_best += 1
             return False
         self.best_bits_per_char, self.best_step = bits_per_char, self.step
-        self.best_ngram_weight = self.ngram_weight
+        self.best_ngram_weight, self.best_temperature = self.ngram_weight, self.temperature
         self.validations_since_best = 0
         return True
 
@@ -114,7 +119,7 @@ class Progress:
             RunDamagedError: a field is missing or of another kind.
         """
         try:
-            values = {field.name: data[field.name] for field in fields(cls)}
+            values = {field.name: (_LATER | data)[field.name] for field in fields(cls)}
         except KeyError as error:
             raise RunDamagedError(f"the saved training state is incomplete: {error}") from None
         for name, value in values.items():
@@ -129,6 +134,8 @@ def _is_progress(name: str, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(task, str) for task in value)
     if name in ("best_bits_per_char", "best_step", "restored_at") and value is None:
         return True
+    if name in _LATER:
+        return type(value) is float and 0 < value <= sys.float_info.max
     if type(value) is int:
         return 0 <= value <= (1 if name in _SHARES else _MOST)
     is_float = type(value) is float and name in (*_SHARES, *_SUMS)

@@ -15,6 +15,7 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.ensemble import Model, make_model
 from charnn.records import Preparing
+from charnn.runs.calibration import temperature_of
 from charnn.runs.checkpoints import Checkpoint, open_manifest
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
@@ -179,11 +180,16 @@ def _evaluation(
     model = load_model(run, checkpoint).to(device.torch_device)
     report = reporter("scoring", len(tokens), on_progress)
     boundary = tokenizer.boundary
-    nats = whole(token_nats(model, tokens, boundary, device, on_progress=report), part)
+    temperature = temperature_of(checkpoint)
+    nats = token_nats(
+        *(model, tokens, boundary, device), on_progress=report, temperature=temperature
+    )
     counts = read_ngram(run, checkpoint) if manner.with_ngram else None
     counted = counted_nats(counts, tokens, boundary)
     weight = ngram_weight(checkpoint)
-    scores = score_together(nats, counted, weight, tokens, tokenizer, on_nats=manner.on_nats)
+    scores = score_together(
+        whole(nats, part), counted, weight, tokens, tokenizer, on_nats=manner.on_nats
+    )
     dynamic = None
     if manner.dynamic:
         report = reporter("adapting", len(tokens), on_progress)

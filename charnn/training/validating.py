@@ -8,11 +8,19 @@ from dataclasses import replace
 import numpy as np
 
 from charnn.model.ensemble import Model
-from charnn.model.mixture import fit_weight
+from charnn.model.mixture import TEMPERATURES, Blend, fit_blend
 from charnn.model.ngram import count_ngrams
 from charnn.records import Validation
 from charnn.training.device import Device, single_precision
-from charnn.training.evaluation import QUICK, QUICK_TOKENS, WHOLE, Reading, Tokens, token_nats
+from charnn.training.evaluation import (
+    QUICK,
+    QUICK_TOKENS,
+    WHOLE,
+    Reading,
+    Tokens,
+    nats_at,
+    token_nats,
+)
 from charnn.training.planning import final_seconds
 from charnn.training.scores import Nats, Scores, counted_nats, score_together
 from charnn.training.state import TrainerState, take_weights
@@ -46,10 +54,11 @@ class Validator:
     def quick(self) -> Scores | None:
         """What the averaged weights reach on the first tokens; None if somebody asked to stop."""
         tokens = self._held_out[:QUICK_TOKENS]
-        if not self.fit_weight():
+        if not self.fit_blend():
             return None
-        weight = self._state.progress.ngram_weight
-        return self._score(self._state.averaged, tokens, self._task.device, QUICK, weight)
+        progress = self._state.progress
+        blend = Blend(progress.ngram_weight, progress.temperature)
+        return self._score(self._state.averaged, tokens, self._task.device, QUICK, blend)
 
     def best(self) -> Scores | None:
         """What the best weights reach on all of it; None if that is nothing, or if stopped.
@@ -59,15 +68,15 @@ class Validator:
         """
         if not self.has_text:
             return None
-        model = copy.deepcopy(self._state.averaged)
-        weights, _ = self._keeper.load_best(self._state.progress)
+        progress, model = self._state.progress, copy.deepcopy(self._state.averaged)
+        weights, _ = self._keeper.load_best(progress)
         take_weights(model, weights)
-        weight = self._state.progress.best_ngram_weight
+        blend = Blend(progress.best_ngram_weight, progress.best_temperature)
         with single_precision():
-            return self._score(model, self._held_out, self._exact, WHOLE, weight)
+            return self._score(model, self._held_out, self._exact, WHOLE, blend)
 
     def prepare(self) -> None:
-        """Count what the weight is fitted beside, once; part of no validation's own time."""
+        """Count what is fitted beside, once; part of no validation's own time."""
         task, tokens = self._task, self._task.weight_tokens
         if self._unseen is None and len(tokens):
             tokenizer = task.stream.tokenizer
@@ -76,10 +85,11 @@ class Validator:
             )
             self._unseen = counted_nats(ngram, tokens, tokenizer.boundary)
 
-    def fit_weight(self) -> bool:
-        """Fit the n-gram model's weight beside the network, on text that neither was made of.
+    def fit_blend(self) -> bool:
+        """Fit the network's temperature and the n-gram model's weight, on text that is in neither.
 
-        It stays as it is where it is not to be fitted, and where the network comes to no number.
+        They stay as they are where they are not to be fitted, and where the network comes to no
+        number.
 
         Returns:
             False if somebody asked to stop before it was done.
@@ -89,11 +99,13 @@ class Validator:
             return True
         task, boundary = self._task, self._task.stream.tokenizer.boundary
         model, tokens = self._state.averaged, task.weight_tokens
-        nats = token_nats(model, tokens, boundary, task.device, QUICK, self._go_on)
+        where = (tokens, boundary, task.device, QUICK, self._go_on)
+        nats = nats_at(TEMPERATURES, model, *where)
         if nats is None:
             return False
         if np.isfinite(nats).all():
-            self._state.progress.ngram_weight = fit_weight(-nats, -self._unseen)
+            blend, progress = fit_blend(-nats, -self._unseen), self._state.progress
+            progress.ngram_weight, progress.temperature = blend.weight, blend.temperature
         return True
 
     def _score(
@@ -102,15 +114,16 @@ class Validator:
         tokens: Tokens,
         device: Device,
         reading: Reading,
-        weight: float,
+        blend: Blend,
     ) -> Scores | None:
         tokenizer = self._task.stream.tokenizer
-        nats = token_nats(model, tokens, tokenizer.boundary, device, reading, self._go_on)
+        where = (tokens, tokenizer.boundary, device, reading, self._go_on)
+        nats = token_nats(model, *where, blend.temperature)
         if nats is None:
             return None
         if len(tokens) > len(self._counted):
             self._counted = counted_nats(self._task.counts, tokens, tokenizer.boundary)
-        return score_together(nats, self._counted[: len(tokens)], weight, tokens, tokenizer)
+        return score_together(nats, self._counted[: len(tokens)], blend.weight, tokens, tokenizer)
 
     def best_seconds(self) -> float:
         """About how long `best` will take."""

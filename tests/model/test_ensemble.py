@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from charnn.errors import OptionError
 from charnn.model.averaging import Averaging, make_stepper
 from charnn.model.embedding import PARTS
-from charnn.model.ensemble import Ensemble, apart, joined, log_mean, make_model
+from charnn.model.ensemble import Ensemble, apart, joined, make_model, mean_logits
 from charnn.model.language_model import Dropout, LanguageModel
 from charnn.model.mixture import Mixture
 from charnn.model.ngram import count_ngrams
@@ -107,12 +107,13 @@ def test_too_few_weights_are_refused(model):
 # -- in torch ------------------------------------------------------------------------------------
 
 
-def test_what_it_holds_is_the_mean_of_what_each_holds(model):
+def test_what_it_holds_is_the_geometric_mean_of_what_each_holds(model):
     tokens, state = some_tokens(SEQ_LEN, BATCH), model.initial_state(BATCH)
-    log_probs, after = model(tokens, state)
+    logits, after = model(tokens, state)
     alone = [network(tokens, network.initial_state(BATCH)) for network in model.networks]
-    mean = torch.stack([logits.softmax(-1) for logits, _ in alone]).mean(0)
-    torch.testing.assert_close(log_probs.exp(), mean)
+    product = torch.stack([held.softmax(-1) for held, _ in alone]).prod(0)
+    mean = product ** (1 / len(alone))
+    torch.testing.assert_close(logits.softmax(-1), mean / mean.sum(-1, keepdim=True))
     for part, expected in zip(after, joined(state for _, state in alone), strict=True):
         assert all(map(torch.equal, part, expected))
 
@@ -134,7 +135,7 @@ def test_the_first_begins_as_one_alone(shape):
 def test_a_state_goes_on_where_it_was_left(model):
     tokens = some_tokens(SEQ_LEN, BATCH)
     whole, end = model(tokens, model.initial_state(BATCH))
-    state = model.read(tokens[:4], model.initial_state(BATCH))
+    _, state = model(tokens[:4], model.initial_state(BATCH))
     rest, other_end = model(tokens[4:], state)
     torch.testing.assert_close(rest, whole[4:])
     for part, expected in zip(other_end, end, strict=True):
@@ -179,27 +180,44 @@ def test_the_bias_is_set_in_each(model):
     assert all(torch.equal(first, other) for other in others)
 
 
-def test_the_mean_of_tiny_probabilities_is_no_zero():
-    held = [torch.tensor([-2000.0, 0.0]), torch.tensor([-2001.0, 0.0])]
-    expected = -2000 + np.log((1 + np.exp(-1)) / 2)
-    assert log_mean(held).tolist() == pytest.approx([expected, 0])
-    assert log_mean(held[:1]) is held[0]
+def test_logits_in_bfloat16_are_averaged_in_float32():
+    held = [torch.tensor([256.0, 1.0]).bfloat16(), torch.tensor([257.0, 1.0]).bfloat16()]
+    assert mean_logits(held).dtype == torch.float32
+    assert mean_logits(held).tolist() == [256, 1]
+    assert mean_logits([torch.tensor([2.0]), torch.tensor([1.0])]).tolist() == [1.5]
+    assert mean_logits([torch.tensor([2.0])]).tolist() == [2]
+
+
+def test_a_temperature_of_one_network_divides_its_logits():
+    shape = ModelShape(VOCAB_SIZE, 5, 5, 1, "lstm")
+    weights, tokens = arrays_of(make_model(shape)), some_tokens(BATCH).numpy()
+    plain, calm = make_stepper(shape, weights), make_stepper(shape, weights, temperature=1.25)
+    log_probs, _ = plain.step(tokens, plain.initial_state(BATCH))
+    expected = torch.from_numpy(log_probs / 1.25).log_softmax(-1)
+    found, _ = calm.step(tokens, calm.initial_state(BATCH))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 # -- in NumPy ------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=[1.0, 1.25])
+def temperature(request):
+    return request.param
+
+
 @pytest.fixture
-def steppers(model, shape):
-    """The networks as one expert, and each by itself, in float64."""
+def steppers(model, shape, temperature):
+    """The networks as one expert, in float64."""
     each = split_weights(arrays_of(model), shape.networks)
     alone = [Stepper(shape.single, weights, np.float64) for weights in each]
-    return Averaging(alone)
+    return Averaging(alone, temperature)
 
 
-def test_steps_are_those_of_torch(model, steppers):
+def test_steps_are_those_of_torch(model, steppers, temperature):
     tokens = some_tokens(SEQ_LEN, BATCH)
-    expected, _ = model(tokens, model.initial_state(BATCH))
+    logits, _ = model(tokens, model.initial_state(BATCH))
+    expected = (logits / temperature).log_softmax(-1)
     state = steppers.initial_state(BATCH)
     for row, held in zip(tokens.numpy(), expected.detach().numpy(), strict=True):
         log_probs, after = steppers.step(row, state)
@@ -231,9 +249,9 @@ def test_rows_can_be_chosen(steppers):
 
 
 @pytest.mark.parametrize("own", [False, True])
-def test_a_run_writes_with_all_of_its_networks(model, shape, steppers, own):
+def test_a_run_writes_with_all_of_its_networks(model, shape, steppers, own, temperature):
     float32 = {name: array.astype(np.float32) for name, array in arrays_of(model).items()}
-    expert = make_stepper(shape, float32, own=own)
+    expert = make_stepper(shape, float32, own=own, temperature=temperature)
     assert expert.vocab_size == VOCAB_SIZE
     tokens = some_tokens(BATCH).numpy()
     log_probs, _ = expert.step(tokens, expert.initial_state(BATCH))

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charnn.errors import OptionError
-from charnn.model.mixture import USUAL_WEIGHT, Mixture, fit_weight, mix_log_probs
+from charnn.model.mixture import (
+    TEMPERATURES,
+    USUAL_WEIGHT,
+    Blend,
+    Mixture,
+    fit_blend,
+    fit_weight,
+    mix_log_probs,
+)
 from charnn.model.ngram import count_ngrams
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.shapes import ModelShape, weight_shapes
@@ -67,6 +75,38 @@ def test_the_fitted_weight_is_the_best_on_a_grid(seed):
 
 def test_without_text_the_weight_is_the_usual_one():
     assert fit_weight(np.empty(0), np.empty(0)) == pytest.approx(USUAL_WEIGHT)
+
+
+def some_text(tokens, temperature, seed=0):
+    """Logits of a network, and tokens drawn from them at a temperature."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (tokens, 20))
+    noise = rng.gumbel(size=logits.shape)
+    return logits, (logits / temperature + noise).argmax(axis=1)
+
+
+def held_at(temperature, logits, targets):
+    logits = logits / temperature
+    logits = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return logits[np.arange(len(targets)), targets]
+
+
+@pytest.mark.parametrize("temperature", [0.95, 1.0, 1.15])
+def test_the_fitted_temperature_is_that_of_the_text(temperature):
+    logits, targets = some_text(20_000, temperature)
+    network = np.array([held_at(t, logits, targets) for t in TEMPERATURES])
+    ngram = np.full(len(targets), np.log(1 / 20))
+    blend = fit_blend(network, ngram)
+    assert blend.temperature == temperature
+    assert blend.weight == fit_weight(network[TEMPERATURES.index(temperature)], ngram)
+
+
+def test_a_few_tokens_hardly_speak_for_a_temperature():
+    assert fit_blend(np.empty((len(TEMPERATURES), 0)), np.empty(0)) == Blend(USUAL_WEIGHT, 1.0)
+    ngram = np.full(10, -3.0)
+    network = np.array([np.full(10, -2 + 0.04 * t) for t in TEMPERATURES])
+    assert fit_blend(network, ngram).temperature == 1
+    assert fit_blend(np.repeat(network, 100, axis=1), np.repeat(ngram, 100)).temperature == 1.2
 
 
 def test_an_expert_that_is_far_better_gets_nearly_all():

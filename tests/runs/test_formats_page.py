@@ -203,24 +203,23 @@ def layer_step(cell: str, w: dict[str, Any], k: int, x: Any, state: Any) -> Any:
     return (np.tanh(both[0]),)
 
 
-def network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
-    """p of each token under all networks."""
+def network_probs(model: Any, w: dict[str, Any], tokens: list[int], t: float) -> Any:
+    """p of each token under all networks at a temperature."""
     count = model.get("networks", 1)
-    if count == 1:
-        return one_network_probs(model, w, tokens)
     each = []
     for index in range(count):
-        start = f"networks.{index}."
+        start = f"networks.{index}." if count > 1 else ""
         own = {name[len(start) :]: array for name, array in w.items() if name.startswith(start)}
-        each.append(one_network_probs(model, own, tokens))
-    return sum(each) / count
+        each.append(one_network_logits(model, own, tokens))
+    weights = np.exp(sum(each) / count / t)
+    return weights[np.arange(len(tokens)), tokens] / weights.sum(axis=1)
 
 
-def one_network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
-    """p of each token under one network."""
+def one_network_logits(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
+    """Logits before each token under one network, (tokens, vocabulary)."""
     zero = np.zeros(model["hidden_size"])
     states = [(zero, zero)] * model["num_layers"]
-    probs, before = [], 0
+    logits, before = [], 0
     for token in tokens:
         x = w["embedding.weight"][before].astype(np.float64)
         for k in range(model["num_layers"]):
@@ -230,11 +229,9 @@ def one_network_probs(model: Any, w: dict[str, Any], tokens: list[int]) -> Any:
         if model["tied"] and model["embedding_size"] != model["hidden_size"]:
             x = w["projection.weight"] @ x
         output = w["embedding.weight" if model["tied"] else "output.weight"]
-        logits = output @ x + w["output.bias"]
-        weights = np.exp(logits - logits.max())
-        probs.append(weights[token] / weights.sum())
+        logits.append(output @ x + w["output.bias"])
         before = token
-    return np.array(probs)
+    return np.array(logits)
 
 
 def behind_the_block(model: Any, w: dict[str, Any], x: Any) -> Any:
@@ -312,7 +309,8 @@ def bits_by_the_page(run: Path) -> dict[str, float]:
     weights = checked(
         run / "best" / "weights.safetensors", manifest["files"]["weights.safetensors"]
     )
-    probs = {"network": network_probs(config["model"], tensors(weights), tokens)}
+    t = manifest["scores"].get("temperature", 1.0)
+    probs = {"network": network_probs(config["model"], tensors(weights), tokens, t)}
     probs["both"] = probs["network"]
     if "ngram" in config["experts"]:
         kept = checked(run / "ngram.safetensors", manifest["run_files"]["ngram.safetensors"])
@@ -370,14 +368,16 @@ def test_a_reader_predicts_what_the_run_does(
     assert bits["network"] == pytest.approx(final["network_bits_per_char"], rel=1e-5)
 
 
-def test_a_weight_that_is_not_told_is_the_usual_one(tmp_path: Path, written: Path) -> None:
+def test_weight_and_temperature_that_are_not_told_are_the_usual_ones(
+    tmp_path: Path, written: Path
+) -> None:
     shutil.copytree(written.parent, tmp_path / "checkpoints")
     run = tmp_path / "checkpoints" / "story"
-    for weight in (0.9, None):
+    for scores in ({"ngram_weight": 0.9}, {"temperature": 1.3}, {}):
         manifest = read_sealed(run / "best" / "manifest.json")
-        manifest["scores"].pop("ngram_weight", None)
-        if weight is not None:
-            manifest["scores"]["ngram_weight"] = weight
+        for name in ("ngram_weight", "temperature"):
+            manifest["scores"].pop(name, None)
+        manifest["scores"] |= scores
         write_sealed(run / "best" / "manifest.json", manifest)
         bits = bits_by_the_page(run)["both"]
         found = charnn.load("story", checkpoints=run.parent).evaluate(part="validation")

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from charnn.errors import OptionError
 from charnn.model.ensemble import Ensemble
 from charnn.model.language_model import Dropout, LanguageModel
+from charnn.model.recurrence import detach
 from charnn.model.shapes import ModelShape, join_weights
 from charnn.runs.run import Run
 from charnn.training.device import Device
-from charnn.training.dynamic import Dynamics, dynamic_nats, usual_dynamics
+from charnn.training.dynamic import Adaptation, Dynamics, dynamic_nats, usual_dynamics
 from charnn.training.evaluation import token_nats
 from charnn.training.scoring import Manner, score_part
 
@@ -103,13 +104,23 @@ def test_each_of_several_networks_learns_from_what_the_text_cost_it_alone(model,
     shape = replace(model.shape, networks=2)
     both = Ensemble(shape, None, torch.Generator().manual_seed(8))
     roots = roots_of(both.networks[0])
-    alone = [
-        dynamic_nats(copy.deepcopy(network), tokens, BOUNDARY, roots, CPU, dynamics)
-        for network in both.networks
-    ]
-    held = np.mean([np.exp(-nats) for nats in alone], axis=0)
+    apart = [copy.deepcopy(network) for network in both.networks]
+    adapting = [Adaptation(network, roots, dynamics) for network in apart]
+    text = torch.from_numpy(np.append(BOUNDARY, tokens))
+    states, expected = [network.initial_state(1) for network in apart], []
+    for start in range(0, len(tokens), dynamics.segment):
+        inputs = text[:-1][start : start + dynamics.segment, None]
+        targets = text[1:][start : start + dynamics.segment]
+        held = []
+        for index, network in enumerate(apart):
+            logits, after = network(inputs, states[index])
+            states[index] = detach(after)
+            held.append(logits[:, 0].detach())
+            adapting[index].learn(F.cross_entropy(logits[:, 0], targets))
+        mean = torch.stack(held).mean(0)
+        expected += F.cross_entropy(mean, targets, reduction="none").tolist()
     nats = dynamic_nats(both, tokens, BOUNDARY, join_weights([roots] * 2), CPU, dynamics)
-    np.testing.assert_allclose(nats, -np.log(held), rtol=1e-4)
+    np.testing.assert_allclose(nats, expected, rtol=1e-4)
 
 
 def test_networks_with_a_block_adapt_more_slowly_and_their_blocks_most():

@@ -11,11 +11,19 @@ from hypothesis import strategies as st
 from charnn.corpus.tokenizers import ByteTokenizer
 from charnn.model.ensemble import Ensemble
 from charnn.model.language_model import Dropout, LanguageModel
-from charnn.model.shapes import ModelShape
+from charnn.model.shapes import ModelShape, split_weights
 from charnn.model.stepper import Stepper
 from charnn.training import evaluation
 from charnn.training.device import Device
-from charnn.training.evaluation import QUICK, WHOLE, Reading, evaluate, rows_of, token_nats
+from charnn.training.evaluation import (
+    QUICK,
+    WHOLE,
+    Reading,
+    evaluate,
+    nats_at,
+    rows_of,
+    token_nats,
+)
 
 CPU = Device("cpu", "fp32", 1)
 TOKENIZER = ByteTokenizer()
@@ -98,18 +106,54 @@ def test_rows_with_their_past_are_reading_token_by_token(model, count, reading):
     assert nats_of(model, tokens, reading) == pytest.approx(twin(model, tokens, reading), rel=1e-5)
 
 
-def test_several_networks_cost_what_the_mean_of_their_probabilities_does():
+def geometric_mean(each):
+    """Ln of the normalised geometric mean of probabilities given by their logarithms."""
+    mean = np.mean(each, axis=0)
+    return mean - np.log(np.exp(mean).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.8, 1.3])
+def test_several_networks_cost_what_the_geometric_mean_of_their_probabilities_does(temperature):
     shape = ModelShape(TOKENIZER.vocab_size, 6, 8, 2, "lstm", networks=3)
     together = Ensemble(shape, None, torch.Generator().manual_seed(1))
-    tokens, reading = some_tokens(203), Reading(rows=4, past=10, least_row=1)
-    each = [
-        token_nats(network, tokens, TOKENIZER.boundary, CPU, reading)
-        for network in together.networks
-    ]
-    expected = -np.log(np.mean(np.exp(np.negative(each)), axis=0))
-    found = token_nats(together, tokens, TOKENIZER.boundary, CPU, reading)
+    tokens, boundary = some_tokens(77), TOKENIZER.boundary
+    weights = {name: weight.numpy() for name, weight in together.state_dict().items()}
+    steppers = [Stepper(shape.single, own, np.float64) for own in split_weights(weights, 3)]
+    states, expected = [stepper.initial_state(1) for stepper in steppers], []
+    for before, target in pairwise([boundary, *tokens]):
+        each = []
+        for index, stepper in enumerate(steppers):
+            log_probs, states[index] = stepper.step(np.array([before]), states[index])
+            each.append(log_probs[0] / temperature)
+        expected.append(-geometric_mean(each)[target])
+    found = token_nats(together, tokens, boundary, CPU, temperature=temperature)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert not np.allclose(found, each[0], rtol=1e-3)
+    alone = token_nats(together.each[0], tokens, boundary, CPU, temperature=temperature)
+    assert not np.allclose(found, alone, rtol=1e-3)
+
+
+def test_several_temperatures_are_one_after_another(model):
+    tokens, reading = some_tokens(203), Reading(rows=4, past=10, least_row=1)
+    where = (model, tokens, TOKENIZER.boundary, CPU, reading)
+    found = nats_at((1.0, 1.2), *where)
+    for row, temperature in zip(found, (1.0, 1.2), strict=True):
+        assert np.array_equal(row, token_nats(*where, temperature=temperature))
+    assert not np.allclose(*found)
+
+
+def test_a_large_vocabulary_is_read_in_short_windows(model, monkeypatch):
+    """So that the logits of a window take no more memory than they may."""
+    tokens = some_tokens(200)
+    whole, told = token_nats(model, tokens, TOKENIZER.boundary, CPU), []
+    monkeypatch.setattr(evaluation, "_WINDOW_LOGITS", 50 * TOKENIZER.vocab_size)
+
+    def on_progress(done):
+        told.append(done)
+        return True
+
+    short = token_nats(model, tokens, TOKENIZER.boundary, CPU, on_progress=on_progress)
+    assert told == [50, 100, 150, 200]
+    np.testing.assert_allclose(short, whole, rtol=1e-4)
 
 
 def test_the_past_brings_rows_close_to_a_single_pass():

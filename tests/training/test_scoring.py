@@ -13,6 +13,7 @@ from charnn.corpus.accounting import Score
 from charnn.corpus.split import split_text
 from charnn.errors import EncodingError, OptionError, RunNotFoundError, TextError
 from charnn.generation.loading import load_writer
+from charnn.model.mixture import TEMPERATURES, Blend
 from charnn.model.stepper import Stepper
 from charnn.records import Preparing
 from charnn.runs.layout import WEIGHTS
@@ -270,15 +271,15 @@ def test_the_weight_is_fitted_on_text_that_nobody_was_trained_on(train, monkeypa
     fitted = []
 
     def fit(network, ngram):
-        fitted.append((len(network), len(ngram)))
-        return 0.25
+        fitted.append((network.shape, len(ngram)))
+        return Blend(0.25)
 
-    monkeypatch.setattr("charnn.training.validating.fit_weight", fit)
+    monkeypatch.setattr("charnn.training.validating.fit_blend", fit)
     monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
     run = Run(train(val_fraction=0.1, steps=10, no_ngram=False).model.path)
     held_back = run.config().training["recipe"]["weight_tokens"]
     assert held_back > 0
-    assert set(fitted) == {(held_back, held_back)}
+    assert set(fitted) == {((len(TEMPERATURES), held_back), held_back)}
     assert ngram_weight(run.chosen(WEIGHTS)) == 0.25
 
 

@@ -257,7 +257,10 @@ def test_progress_survives_json_exactly():
     assert Progress.from_json(json.loads(json.dumps(progress.to_json()))) == progress
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Progress)])
+LATER = ("temperature", "best_temperature")
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(Progress) if f.name not in LATER])
 def test_progress_without_one_of_its_fields_is_refused(name):
     data = Progress().to_json()
     del data[name]
@@ -282,6 +285,8 @@ WRONG = [
     ({"elapsed": 10**30}, f"the saved training state has elapsed {10**30}"),
     ({"step": 1 << 54}, f"the saved training state has step {1 << 54}"),
     ({"ngram_weight": 1.5}, "the saved training state has ngram_weight 1.5"),
+    ({"temperature": 0.0}, "the saved training state has temperature 0.0"),
+    ({"best_temperature": "1"}, "the saved training state has best_temperature '1'"),
     ({"rate_factor": 2}, "the saved training state has rate_factor 2"),
     ({"best_bits_per_char": "1"}, "the saved training state has best_bits_per_char '1'"),
 ]
@@ -292,6 +297,14 @@ def test_progress_of_a_wrong_kind_is_refused(change, message):
     with pytest.raises(RunDamagedError) as error:
         Progress.from_json(Progress().to_json() | change)
     assert str(error.value) == message
+
+
+def test_progress_of_a_run_from_before_temperatures_has_none():
+    document = Progress(temperature=1.1, best_temperature=1.2).to_json()
+    assert Progress.from_json(document).best_temperature == 1.2
+    for name in LATER:
+        del document[name]
+    assert Progress.from_json(document) == Progress()
 
 
 def test_only_fewer_bits_are_better():

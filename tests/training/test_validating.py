@@ -1,5 +1,6 @@
 """What validation does beside scoring: the weight of the counts, what it costs, who writes."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,44 +12,117 @@ import pytest
 import torch
 
 import charnn
-from charnn.records import Control, Event
+from charnn.corpus.accounting import score_tokens
+from charnn.errors import RunDamagedError
+from charnn.generation.loading import load_writer
+from charnn.model import averaging
+from charnn.model.mixture import Blend
+from charnn.records import Control, Event, Validation
+from charnn.runs.calibration import temperature_of
+from charnn.runs.documents import read_sealed, write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.training import validating
-from charnn.training.device import single_precision
+from charnn.training.adapting import adapted_writer
+from charnn.training.device import choose_device, single_precision
+from charnn.training.evaluation import token_nats
 from charnn.training.options import TrainOptions
 from charnn.training.plan import make_plan
-from charnn.training.scoring import adapting_checkpoint
+from charnn.training.saved import stream_of
+from charnn.training.scoring import Manner, adapting_checkpoint, load_model, score_part
 from charnn.training.session import _sampling_anew
+from charnn.training.texts import Text
 from charnn.training.validating import Validator
 
 
 @pytest.fixture
 def fitting(monkeypatch):
-    """Short texts have a slice for the weight too; a fitted weight is 0.25."""
+    """Short texts have a slice for the weight too; it says 0.25, and a temperature of 1.1."""
     monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
-    monkeypatch.setattr("charnn.training.validating.fit_weight", lambda network, ngram: 0.25)
+    blend = Blend(0.25, 1.1)
+    monkeypatch.setattr("charnn.training.validating.fit_blend", lambda network, ngram: blend)
 
 
 def test_where_nothing_is_held_out_the_weight_is_fitted_all_the_same(train, fitting):
     run = Run(train(val_fraction=0.0, steps=10, no_ngram=False).model.path)
     assert run.config().training["recipe"]["weight_tokens"] > 0
     assert ngram_weight(run.chosen(WEIGHTS)) == 0.25
+    assert temperature_of(run.chosen(WEIGHTS)) == 1.1
+
+
+def bits_of(run: Run, temperature: float) -> float:
+    """Bits a character of its validation part, as the network predicts at a temperature."""
+    stream, device = stream_of(run), choose_device("cpu", "fp32", threads=1)
+    model, tokens = load_model(run, run.chosen(WEIGHTS)), stream.part("validation")
+    nats = token_nats(model, tokens, stream.tokenizer.boundary, device, temperature=temperature)
+    return score_tokens(nats.sum(), tokens, stream.tokenizer).bits_per_char
+
+
+def test_the_fitted_temperature_is_what_the_network_predicts_with(train, fitting):
+    trained = train(steps=30, no_ngram=False, val_fraction=0.2, learning_rate=0.02)
+    run = Run(trained.model.path)
+    cool, plain = bits_of(run, 1.1), bits_of(run, 1.0)
+    assert abs(cool - plain) > 1e-3
+    final = trained.of(Validation)[-1]
+    assert final.network_bits_per_char == pytest.approx(cool, rel=1e-6)
+    scores = score_part(run, manner=Manner(dynamic=True))
+    assert scores.network.bits_per_char == pytest.approx(cool, rel=1e-6)
+    assert scores.score.bits_per_char == pytest.approx(final.bits_per_char, rel=1e-6)
+
+
+def test_what_is_written_and_shown_is_written_at_the_fitted_temperature(
+    train, fitting, text, monkeypatch
+):
+    made = []
+    real = averaging.Averaging
+
+    def spy(steppers, temperature):
+        made.append(temperature)
+        return real(steppers, temperature)
+
+    monkeypatch.setattr(averaging, "Averaging", spy)
+    trained = train(steps=30, no_ngram=False, val_fraction=0.2)
+    assert 1.1 in made  # by the preview
+    made.clear()
+    charnn.load(trained.model.path).generate("섭섭이", length=5)
+    charnn.load(trained.model.path, ngram=False).generate("섭섭이", length=5)
+    assert made == [1.1, 1.1]
+    made.clear()
+    adapted_writer(Run(trained.model.path), Text((str(text),)))
+    assert made == []  # what adapts is not divided
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, 11.0, 1e300])
+def test_a_temperature_that_cannot_be_is_refused(train, temperature):
+    run = Run(train(steps=3).model.path)
+    path = run.path / "best" / "manifest.json"
+    manifest = read_sealed(path)
+    manifest["scores"]["temperature"] = temperature
+    write_sealed(path, manifest)
+    message = f"temperature must be in [0.1, 10], got {temperature}"
+    with pytest.raises(RunDamagedError, match=re.escape(message)):
+        score_part(run)
+    with pytest.raises(RunDamagedError, match=re.escape(message)):
+        load_writer(run)
 
 
 def test_a_network_of_no_numbers_is_gone_back_from_and_no_wrong_option(train, monkeypatch):
     """One validation, the third, is of weights that have overflowed."""
     monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
-    real, calls = validating.token_nats, []
+    calls = []
 
-    def token_nats(*arguments):
-        calls.append(arguments)
-        nats = real(*arguments)
-        return nats * np.nan if len(calls) in (5, 6) else nats  # for the weight, and for the score
+    def lost(real):
+        def nats_of(*arguments):
+            calls.append(arguments)
+            nats = real(*arguments)
+            return nats * np.nan if len(calls) in (5, 6) else nats  # for the weight, for the score
 
-    monkeypatch.setattr(validating, "token_nats", token_nats)
+        return nats_of
+
+    monkeypatch.setattr(validating, "nats_at", lost(validating.nats_at))
+    monkeypatch.setattr(validating, "token_nats", lost(validating.token_nats))
     trained = train(val_fraction=0.1, steps=50, no_ngram=False)
     warnings = [e.message for e in trained.of(Event) if e.kind == "warning"]
     assert [m for m in warnings if m.startswith("the loss on held-out text was no number: back to")]
@@ -85,16 +159,16 @@ def test_a_stop_while_the_weight_is_fitted_leaves_that_to_do(train, monkeypatch)
     """Nothing is held out, so that nothing else of the validation would be left."""
     monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
     control = Control()
-    real = validating.token_nats
+    real = validating.nats_at
 
     def stop(*arguments):
         control.stop()
         return real(*arguments)
 
-    monkeypatch.setattr(validating, "token_nats", stop)
+    monkeypatch.setattr(validating, "nats_at", stop)
     options = {"val_fraction": 0.0, "steps": 12, "no_ngram": False}
     run = Run(train(run="stopped", control=control, **options).model.path)
-    monkeypatch.setattr(validating, "token_nats", real)
+    monkeypatch.setattr(validating, "nats_at", real)
     charnn.resume("stopped", checkpoints=run.path.parent)
     straight = Run(train(run="straight", **options).model.path)
     both = [ngram_weight(one.chosen(WEIGHTS)) for one in (run, straight)]
@@ -110,8 +184,9 @@ def test_a_training_that_stops_before_it_is_validated_writes_with_its_last_weigh
     assert chosen.manifest.slot == "last"
     assert chosen.step >= 20
     assert dict(chosen.manifest.scores) == {"ngram_weight": 0.4, "unvalidated": 1.0}
-    fitted = run.last(TRAINER).document(TRAINER)["ngram_weight"]
-    assert fitted == 0.25  # that of the network before its first step; resuming needs it
+    fitted = run.last(TRAINER).document(TRAINER)
+    assert (fitted["ngram_weight"], fitted["temperature"]) == (0.25, 1.1)
+    # that of the network before its first step; resuming needs it
     assert adapting_checkpoint(run).content(GRADIENTS)
     written = charnn.load(run.path).generate("섭섭이", length=30, seed=1)
     file = tmp_path / "x.charnn"
