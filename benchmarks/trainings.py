@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from charnn.corpus.batches import Tokens
 from charnn.corpus.tokenizers import Tokenizer
+from charnn.runs.calibration import temperature_of
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.run import Run
 from charnn.training.device import choose_device
@@ -208,7 +209,9 @@ def _window_means(
     """Nats per character of each batch of random windows, (batches,)."""
     batches, rows, window = sizes
     device = choose_device("auto", "fp32")
-    model = load_model(run, run.chosen(WEIGHTS)).to(device.torch_device).eval()
+    checkpoint = run.chosen(WEIGHTS)
+    temperature = temperature_of(checkpoint)
+    model = load_model(run, checkpoint).to(device.torch_device).eval()
     text = torch.tensor(tokens.astype("int64"))
     lengths = torch.tensor(tokenizer.token_characters[tokens].astype("int64"))
     generator = torch.Generator().manual_seed(seed)
@@ -218,7 +221,8 @@ def _window_means(
         where = starts + torch.arange(window + 1)[:, None]  # (window + 1, rows)
         windows = text[where].to(device.torch_device)
         logits, _ = model(windows[:-1], model.initial_state(rows))
-        nats = F.cross_entropy(logits.flatten(0, 1), windows[1:].flatten(), reduction="sum")
+        held, targets = logits.flatten(0, 1) / temperature, windows[1:].flatten()
+        nats = F.cross_entropy(held, targets, reduction="sum")
         means[batch] = nats.cpu().double() / lengths[where[1:]].sum()
     return means
 

@@ -160,27 +160,25 @@ class Blend:
     temperature: float = 1.0
 
 
-def fit_blend(network: Floats, ngram: Floats) -> Blend:
-    """The temperature, and the weight beside it, under which a text is most probable.
+def fit_blend(network: Floats, ngram: Floats | None) -> Blend:
+    """The temperature under which a text is most probable to the network, and the weight beside it.
 
-    A network that has read a text often is too sure of itself. A temperature near 1 is held more
-    likely beforehand, so that a short text cannot give an extreme one.
+    A network that has read a text often is too sure of itself. Its temperature is that which fits
+    it alone: beside an n-gram model a text so near to what was read asks for too little. One near
+    1 is held more likely beforehand, so that a short text cannot give an extreme one.
 
     Args:
         network: ln p of each token under the network at each of `TEMPERATURES`, (t, n); of text
             that it was not trained on.
-        ngram: the same under the n-gram model, (n,), which must not have counted it either.
+        ngram: the same under the n-gram model, (n,), which must not have counted it either; None
+            where the network is alone.
 
     Source: Guo et al. 2017, arXiv:1706.04599 (temperature scaling); weights: see `fit_weight`.
     """
-    best, most = Blend(fit_weight(network[0], ngram), TEMPERATURES[0]), -math.inf
-    for temperature, held in zip(TEMPERATURES, network, strict=True):
-        weight = fit_weight(held, ngram)
-        likely = float(mix_log_probs(held, ngram, weight).sum())
-        likely -= 0.5 * (math.log(temperature) / _PRIOR_SPREAD) ** 2
-        if likely > most:
-            best, most = Blend(weight, temperature), likely
-    return best
+    distance = np.log(TEMPERATURES) / _PRIOR_SPREAD
+    best = int((network.sum(axis=1) - distance**2 / 2).argmax())
+    weight = 0.0 if ngram is None else fit_weight(network[best], ngram)
+    return Blend(weight, TEMPERATURES[best])
 
 
 def fit_weight(network: Floats, ngram: Floats) -> float:

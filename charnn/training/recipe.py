@@ -53,8 +53,8 @@ class Recipe:
         token_dropout: and the others: shares in [0, 1).
         ngram_order: tokens of the longest n-gram of the second expert.
         ngram_weight: its share in the mixture, or the first guess at it; 0 if there is none.
-        weight_tokens: tokens of the training part that nothing is trained on, for the share to be
-            fitted on; 0 if it stays as it is.
+        weight_tokens: tokens of the training part that nothing is trained on, for the share and the
+            networks' temperature to be fitted on; 0 if they stay as they are.
         weight_at_end: whether those are its last ones, as in every new run. There they follow what
             is trained on, as held-out text does; the first ones gave the n-gram model too much.
     """
@@ -93,7 +93,7 @@ class Recipe:
         return tokens[:border] if self.weight_at_end else tokens[border:]
 
     def kept_for_weight(self, tokens: Tokens) -> Tokens:
-        """What of a training part, (n,), the n-gram model's share is fitted on; maybe nothing."""
+        """What of a training part, (n,), share and temperature are fitted on; maybe nothing."""
         border = self._border(len(tokens))
         return tokens[border:] if self.weight_at_end else tokens[:border]
 
@@ -256,9 +256,9 @@ def _weight_decay_for(drop: float, parameters_per_token: float, optimizer: str) 
 
 
 def _ngram_choices(options: TrainOptions, tokens: int) -> dict[str, Any]:
-    """The fields of the recipe that concern the n-gram model."""
+    """The fields of the recipe that concern the n-gram model, and what is fitted in the end."""
     enough = tokens >= _LEAST_TO_FIT  # of fewer, the slice would say nothing
-    fitted = enough and not options.no_ngram and options.ngram_weight is None
+    fitted = enough and options.ngram_weight is None
     return {
         "ngram_order": _NGRAM_ORDERS[options.tokenizer],
         "ngram_weight": 0.0 if options.no_ngram else _or(options.ngram_weight, USUAL_WEIGHT),

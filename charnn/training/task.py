@@ -84,7 +84,7 @@ class Task:
 
     @property
     def weight_tokens(self) -> Tokens:
-        """What the n-gram model's weight is fitted on, (m,); maybe nothing."""
+        """What the n-gram model's weight and the temperature are fitted on, (m,); maybe nothing."""
         return self.recipe.kept_for_weight(self.stream.part("train"))
 
     @property

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from charnn.model.ensemble import apart, joined
 from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State, detach, roll_rows
 from charnn.training.device import Device
 from charnn.training.feed import Feed
+from charnn.training.loss import mean_nats
 from charnn.training.plan import ema_decay_at
 from charnn.training.recipe import Recipe
 from charnn.training.side_by_side import SideBySide
@@ -101,7 +101,7 @@ class Updates:
             network, held = networks[number]
             with self._device.autocast():
                 logits, after = network(inputs, held)
-            loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+            loss = mean_nats(logits, targets)
             loss.backward()  # type: ignore[no-untyped-call]
             return loss.detach(), detach(after)
 

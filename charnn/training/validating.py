@@ -78,7 +78,7 @@ class Validator:
     def prepare(self) -> None:
         """Count what is fitted beside, once; part of no validation's own time."""
         task, tokens = self._task, self._task.weight_tokens
-        if self._unseen is None and len(tokens):
+        if self._unseen is None and task.counts is not None and len(tokens):
             tokenizer = task.stream.tokenizer
             ngram = count_ngrams(
                 task.training_tokens, tokenizer.vocab_size, task.recipe.ngram_order
@@ -95,7 +95,7 @@ class Validator:
             False if somebody asked to stop before it was done.
         """
         self.prepare()
-        if self._unseen is None:
+        if not len(self._task.weight_tokens):
             return True
         task, boundary = self._task, self._task.stream.tokenizer.boundary
         model, tokens = self._state.averaged, task.weight_tokens
@@ -104,7 +104,8 @@ class Validator:
         if nats is None:
             return False
         if np.isfinite(nats).all():
-            blend, progress = fit_blend(-nats, -self._unseen), self._state.progress
+            counted = None if self._unseen is None else -self._unseen
+            blend, progress = fit_blend(-nats, counted), self._state.progress
             progress.ngram_weight, progress.temperature = blend.weight, blend.temperature
         return True
 

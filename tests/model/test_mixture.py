@@ -101,6 +101,12 @@ def test_the_fitted_temperature_is_that_of_the_text(temperature):
     assert blend.weight == fit_weight(network[TEMPERATURES.index(temperature)], ngram)
 
 
+def test_a_network_alone_has_a_temperature_too():
+    logits, targets = some_text(20_000, 1.15)
+    network = np.array([held_at(t, logits, targets) for t in TEMPERATURES])
+    assert fit_blend(network, None) == Blend(0.0, 1.15)
+
+
 def test_a_few_tokens_hardly_speak_for_a_temperature():
     assert fit_blend(np.empty((len(TEMPERATURES), 0)), np.empty(0)) == Blend(USUAL_WEIGHT, 1.0)
     ngram = np.full(10, -3.0)

@@ -94,6 +94,21 @@ def test_what_is_written_and_shown_is_written_at_the_fitted_temperature(
     assert made == []  # what adapts is not divided
 
 
+def test_a_network_without_counts_has_a_temperature_too(train, monkeypatch):
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    fitted = []
+
+    def fit(network, ngram):
+        fitted.append(ngram)
+        return Blend(0.0, 1.1)
+
+    monkeypatch.setattr("charnn.training.validating.fit_blend", fit)
+    run = Run(train(steps=10).model.path)
+    assert set(fitted) == {None}
+    assert temperature_of(run.chosen(WEIGHTS)) == 1.1
+    assert ngram_weight(run.chosen(WEIGHTS)) == 0
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, 11.0, 1e300])
 def test_a_temperature_that_cannot_be_is_refused(train, temperature):
     run = Run(train(steps=3).model.path)
