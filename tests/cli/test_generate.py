@@ -188,7 +188,7 @@ def test_ctrl_c_keeps_what_was_written(
 ) -> None:
     from charnn.model.stepper import Stepper
 
-    step, steps = Stepper._advance, []
+    step, steps = Stepper.step_logits, []
 
     def interrupted(stepper: Stepper, tokens: Any, state: Any) -> Any:
         steps.append(tokens)
@@ -198,7 +198,7 @@ def test_ctrl_c_keeps_what_was_written(
 
     rest = ("-n", "500", "--seed", "3", "--num-samples", many, "--no-prompt", *form)
     whole = generate(*rest).out
-    monkeypatch.setattr(Stepper, "_advance", interrupted)
+    monkeypatch.setattr(Stepper, "step_logits", interrupted)
     assert generate(*rest, "-o", "out.txt") == (130, "", "seed 3\n")
     kept = (here / "out.txt").read_text("utf-8")
     if form:

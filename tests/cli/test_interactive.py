@@ -167,7 +167,7 @@ def test_ctrl_c_ends_what_is_piped_in(talk: Talk, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Stepper, "_advance", interrupted)
+    monkeypatch.setattr(Stepper, "step_logits", interrupted)
     said = talk("가", "나")
     assert said.code == 130
     assert said.out.startswith("가") and "나" not in said.out

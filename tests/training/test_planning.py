@@ -322,7 +322,7 @@ def clocked(monkeypatch) -> Callable[..., int]:
         eval=lambda: None,
         train=lambda mode: None,
         initial_state=lambda rows: ((torch.zeros(rows, 1),),),
-        shape=SimpleNamespace(num_layers=1, hidden_size=1, networks=1),
+        shape=SimpleNamespace(num_layers=1, hidden_size=1, networks=1, vocab_size=5),
         each=[forward],
     )
     return model, now

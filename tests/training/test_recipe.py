@@ -497,7 +497,7 @@ def test_a_network_reads_no_less_for_having_others_beside_it(minutes, factor, to
     assert several.output_dropout <= single.output_dropout
 
 
-@given(TOKENS, st.booleans())
+@given(st.integers(1, 400_000), st.booleans())
 def test_what_the_weight_is_fitted_on_is_not_trained_on(tokens, at_end):
     part = np.arange(tokens)
     recipe = replace(recipe_for(TrainOptions(), tokens), weight_at_end=at_end)
