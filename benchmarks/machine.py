@@ -10,14 +10,14 @@ from pathlib import Path
 
 import torch
 
-from charnn.training.device import usable_cores
+from charnn.training.device import choose_device, usable_cores
 
 DRIFT = 0.05
 """By how much the machine's speed may change during a run that is to be believed."""
 _SIZE = 1024
 
-Rates = tuple[float, float]
-"""GFLOP/s in fp32 and in bf16."""
+Rates = tuple[float, ...]
+"""GFLOP/s in fp32 and, where the processor has it, in bf16."""
 
 
 def heading() -> str:
@@ -37,10 +37,14 @@ def made_by() -> dict[str, str]:
 
 
 def calibrate(turns: int = 9) -> Rates:
-    """GFLOP/s of a 1024 x 1024 matrix product in fp32 and in bf16: the median of some turns."""
-    rates = [(_rate(torch.float32), _rate(torch.bfloat16)) for _ in range(turns)]
-    single, half = zip(*rates, strict=True)
-    return statistics.median(single), statistics.median(half)
+    """GFLOP/s of a 1024 x 1024 matrix product, the median of some turns.
+
+    In bf16 only where a training takes it: a processor without it needs seconds for one product.
+    """
+    has_bf16 = choose_device("cpu").precision == "bf16"
+    precisions = (torch.float32, torch.bfloat16) if has_bf16 else (torch.float32,)
+    rates = [[_rate(precision) for precision in precisions] for _ in range(turns)]
+    return tuple(statistics.median(rate) for rate in zip(*rates, strict=True))
 
 
 def drift(before: Rates, after: Rates) -> float:
