@@ -38,6 +38,16 @@ def add_unit(parser: ArgumentParser) -> None:
     parser.add_argument("--unit", choices=UNITS, default="bits", help="of the tables")
 
 
+def add_step(parser: ArgumentParser, turns: int) -> None:
+    """Which training's steps are timed, and for how long."""
+    parser.add_argument("text")
+    parser.add_argument("--size", default="auto", help="and the next two: as of charnn train")
+    parser.add_argument("--hidden", type=int)
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument("--turns", type=int, default=turns, help="of each contestant")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+
+
 def parse_resumable(parser: ArgumentParser, what: str) -> Namespace:
     """The arguments of a long series, which goes on from what --out holds, or only shows it.
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arguments import whole_numbers
+from arguments import add_step, whole_numbers
 from machine import heading, product_rate
 from rows import markdown
 from steps import BareSteps, OurSteps, medians, timer
@@ -142,15 +142,10 @@ def parts_table(found: dict[int, Counter[str]]) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="how well a training step uses a CPU")
-    parser.add_argument("text")
+    add_step(parser, turns=9)
     parser.add_argument("--batches", type=whole_numbers, default="16,64")
-    parser.add_argument("--size", default="auto", help="and the next three: as of charnn train")
-    parser.add_argument("--hidden", type=int)
-    parser.add_argument("--layers", type=int)
+    parser.add_argument("--layers", type=int, help="and the next: as of charnn train")
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
-    parser.add_argument("--turns", type=int, default=9, help="of each contestant")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
     parser.add_argument("--profiled", type=int, default=10, help="steps under the profiler")
     return parser.parse_args()
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arguments import whole_numbers
+from arguments import add_step, whole_numbers
 from machine import heading
 from rows import markdown
 from steps import OurSteps, timer
@@ -81,14 +81,9 @@ def _count() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="several networks side by side, or in turn")
-    parser.add_argument("text")
+    add_step(parser, turns=11)
     parser.add_argument("--networks", type=whole_numbers, default="2,4")
-    parser.add_argument("--size", default="auto", help="and the next: as of charnn train")
-    parser.add_argument("--hidden", type=int)
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--busy", type=int, default=0, help="other processes that compute")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
-    parser.add_argument("--turns", type=int, default=11)
     return parser.parse_args()
 
 

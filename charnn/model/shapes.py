@@ -84,6 +84,19 @@ def size_in_words(
     return one if networks == 1 else f"{networks} networks of {one}"
 
 
+def size_in_brief(
+    num_layers: int, hidden_size: int, cell: str, networks: int, feed_forward_size: int
+) -> str:
+    """The same where there is little room.
+
+    >>> size_in_brief(1, 256, "lstm", networks=4, feed_forward_size=384)
+    '4x 1x256+384 lstm'
+    """
+    block = f"+{feed_forward_size}" if feed_forward_size else ""
+    one = f"{num_layers}x{hidden_size}{block} {cell}"
+    return one if networks == 1 else f"{networks}x {one}"
+
+
 def weight_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
     """The name and shape of every weight, in the order of the network's state_dict.
 

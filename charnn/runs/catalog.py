@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from charnn.errors import RunError, RunNotFoundError
-from charnn.model.shapes import ModelShape, parameter_count
+from charnn.model.shapes import ModelShape, parameter_count, size_in_brief
 from charnn.runs.checkpoints import open_manifest
 from charnn.runs.config import RunConfig
 from charnn.runs.files import is_archive
@@ -134,9 +134,8 @@ def _with_manifests(summary: RunSummary, manifests: Sequence[Manifest]) -> RunSu
 
 
 def _size(shape: ModelShape) -> str:
-    block = f"+{shape.feed_forward_size}" if shape.feed_forward_size else ""
-    one = f"{shape.num_layers}x{shape.hidden_size} {shape.cell}{block}"
-    return one if shape.networks == 1 else f"{shape.networks}x {one}"
+    one = (shape.num_layers, shape.hidden_size, shape.cell)
+    return size_in_brief(*one, shape.networks, shape.feed_forward_size)
 
 
 def _clean(text: str) -> str:

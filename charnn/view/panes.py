@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.style import Style
 
+from charnn.model.shapes import size_in_brief
 from charnn.records import Event, RunStarted, StepRecord, Validation
 from charnn.view import figures
 from charnn.view.chart import Series, draw_chart
@@ -113,9 +114,8 @@ def telling(events: Sequence[Event], number: int) -> list[Event]:
 
 
 def _size(started: RunStarted) -> str:
-    block = f"+{started.feed_forward_size}" if started.feed_forward_size else ""
-    one = f"{started.cell} {started.num_layers}x{started.hidden_size}{block}"
-    return one if started.networks == 1 else f"{started.networks}x {one}"
+    one = (started.num_layers, started.hidden_size, started.cell)
+    return size_in_brief(*one, started.networks, started.feed_forward_size)
 
 
 def _facts(started: RunStarted) -> list[Part]:

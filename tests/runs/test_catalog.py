@@ -61,7 +61,7 @@ def test_a_block_is_told(tmp_path: Path, helpers: Any) -> None:
     model = ModelShape(5, 4, 4, 1, "lstm", feed_forward_size=6)
     helpers.run(tmp_path, "block", model=model)
     (summary,) = list_runs(tmp_path)
-    assert summary.size == "1x4 lstm+6"
+    assert summary.size == "1x4+6 lstm"
 
 
 def test_a_run_in_training(checkpoints: Path) -> None:

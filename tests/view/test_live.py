@@ -265,7 +265,7 @@ def test_ctrl_z_gives_the_screen_back_and_takes_it_again(make_pty, training, mon
     before = signal.getsignal(signal.SIGTSTP)
     with view_on(pseudo) as view:
         view.show(training(20)[1])
-        pseudo.wait_for(lambda text: "lstm 1x512" in text)
+        pseudo.wait_for(lambda text: "1x512 lstm" in text)
         signal.raise_signal(signal.SIGTSTP)
         assert len(stopped) == 1
         pseudo.wait_for(lambda text: text.count("\x1b[?1049h") == 2)

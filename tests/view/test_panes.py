@@ -42,11 +42,11 @@ def test_the_final_score_and_the_yardstick_stand_among_the_numbers(training):
 
 def test_several_networks_stand_in_the_head(training):
     state = at_the_end(training)
-    assert " lstm 1x512 " in plain(draw_head(state, 120))
+    assert " 1x512 lstm " in plain(draw_head(state, 120))
     several = replace(state, started=replace(state.started, networks=3))
-    assert " 3x lstm 1x512 " in plain(draw_head(several, 120))
+    assert " 3x 1x512 lstm " in plain(draw_head(several, 120))
     block = replace(state, started=replace(state.started, feed_forward_size=768))
-    assert " lstm 1x512+768 " in plain(draw_head(block, 120))
+    assert " 1x512+768 lstm " in plain(draw_head(block, 120))
 
 
 @pytest.mark.parametrize(
