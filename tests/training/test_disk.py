@@ -83,7 +83,7 @@ def assert_same(run, other):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "stride"), [(1, 17), (7, 41)])
+@pytest.mark.parametrize(("count", "stride"), [(1, 31), (7, 61)])
 def test_a_disk_that_refuses_for_a_while_ends_no_training(
     train, trouble, in_order, checkpoints, count, stride
 ):
