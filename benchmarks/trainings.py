@@ -23,9 +23,9 @@ from torch.nn import functional as F
 
 from charnn.corpus.batches import Tokens
 from charnn.corpus.tokenizers import Tokenizer
-from charnn.runs.calibration import temperature_of
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.run import Run
+from charnn.runs.temperature import temperature_of
 from charnn.training.device import choose_device
 from charnn.training.saved import stream_of
 from charnn.training.scoring import (

@@ -15,11 +15,11 @@ from charnn.model.ngram import Ngram
 from charnn.model.ngram_expert import NgramExpert
 from charnn.model.products import choose_precision
 from charnn.model.shapes import ModelShape
-from charnn.runs.calibration import temperature_of
 from charnn.runs.checkpoints import Checkpoint
 from charnn.runs.layout import TOKENIZER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
+from charnn.runs.temperature import temperature_of
 
 Weights = Mapping[str, NDArray[np.float32]]
 

@@ -129,7 +129,14 @@ def joined(states: Iterable[State]) -> State:
 
 
 def mean_logits(logits: Sequence[Tensor]) -> Tensor:
-    """The mean of the logits of several networks, all of one shape; in float32 at least."""
+    """The mean of the logits of several networks.
+
+    Args:
+        logits: of each network, all of one shape, at least one.
+
+    Returns:
+        Of that shape, in float32 at least.
+    """
     first, *others = logits
     total = first.to(torch.promote_types(first.dtype, torch.float32))
     for more in others:

@@ -173,6 +173,9 @@ def fit_blend(network: Floats, ngram: Floats | None) -> Blend:
         ngram: the same under the n-gram model, (n,), which must not have counted it either; None
             where the network is alone.
 
+    Returns:
+        One of `TEMPERATURES`, and the weight beside it: in (0, 1), or 0 for a network alone.
+
     Source: Guo et al. 2017, arXiv:1706.04599 (temperature scaling); weights: see `fit_weight`.
     """
     distance = np.log(TEMPERATURES) / _PRIOR_SPREAD

@@ -15,7 +15,7 @@ import numpy as np
 
 from charnn.errors import CharnnError, RunDamagedError
 from charnn.model.shapes import ModelShape, parameter_count
-from charnn.runs.checkpoints import most_bytes
+from charnn.runs.checkpoints import Checkpoint, most_bytes
 from charnn.runs.documents import decode_json
 from charnn.runs.files import (
     Part,
@@ -49,8 +49,10 @@ from charnn.runs.layout import (
 )
 from charnn.runs.lock import holder
 from charnn.runs.manifest import Manifest, read_manifest
+from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
 from charnn.runs.storage import Checksum
+from charnn.runs.temperature import temperature_of
 from charnn.runs.tensors import decode_tensors, decode_weights
 
 _ATTEMPTS = 5
@@ -162,7 +164,8 @@ def _check_checkpoint(
         yield Finding(name, str(error))
         return
     manifests[folder.name] = manifest
-    yield Finding(name, None, f"step {manifest.step:,}")
+    checkpoint = Checkpoint(folder, manifest, None, {})
+    yield _found(name, lambda: _check_scores(checkpoint), f"step {manifest.step:,}")
     for file, expected in manifest.files.items():
         look = _content_check(folder / file, expected, shape)
         yield _found(f"{folder.name}/{file}", look)
@@ -172,6 +175,12 @@ def _check_checkpoint(
             if path.name not in known:
                 note = "not part of the checkpoint; nobody reads it"
                 yield Finding(f"{folder.name}/{path.name}", None, note, is_aside=True)
+
+
+def _check_scores(checkpoint: Checkpoint) -> None:
+    """That a network could predict with what stands in its manifest."""
+    ngram_weight(checkpoint)
+    temperature_of(checkpoint)
 
 
 def _content_check(

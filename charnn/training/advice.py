@@ -105,6 +105,8 @@ def _rest_of(recipe: Recipe) -> Iterator[str]:
         if recipe.weight_tokens:
             weight = f"fitted on {recipe.weight_tokens:,} tokens"
         yield f"n-grams of up to {recipe.ngram_order} tokens, their weight {weight}"
+    elif recipe.weight_tokens:
+        yield f"temperature fitted on {recipe.weight_tokens:,} tokens"
 
 
 def _parts(stream: TokenStream) -> str:

@@ -170,7 +170,10 @@ def segment_costs(model: Model, text: Tensor, state: State) -> tuple[Nats, Tenso
         logits, newest = network(text[:-1, None], before)  # (n, 1, vocab)
         held.append(logits[:, 0])
         after.append(newest)
-    loss = torch.stack([F.cross_entropy(logits, text[1:]) for logits in held]).sum()
-    together = mean_logits([logits.detach() for logits in held])
-    nats = F.cross_entropy(together, text[1:], reduction="none")
-    return nats.cpu().double().numpy(), loss, joined(after)
+    costs = [F.cross_entropy(logits, text[1:], reduction="none") for logits in held]
+    loss = torch.stack([nats.mean() for nats in costs]).sum()
+    together = costs[0].detach()
+    if len(held) > 1:
+        mean = mean_logits([logits.detach() for logits in held])
+        together = F.cross_entropy(mean, text[1:], reduction="none")
+    return together.cpu().double().numpy(), loss, joined(after)

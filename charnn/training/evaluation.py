@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from charnn.corpus.accounting import Score, score_tokens
-from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.ensemble import Model, apart, joined, mean_logits
 from charnn.model.language_model import LanguageModel
 from charnn.model.recurrence import State
@@ -57,25 +55,6 @@ def rows_of(tokens: int, reading: Reading) -> int:
     return max(1, min(reading.rows, tokens // reading.least_row))
 
 
-def evaluate(
-    model: Model,
-    tokens: Tokens,
-    tokenizer: Tokenizer,
-    device: Device,
-    *,
-    reading: Reading = WHOLE,
-    on_progress: Callable[[int], bool] | None = None,
-) -> Score | None:
-    """What a text costs the model; arguments are those of `token_nats`.
-
-    Returns:
-        Nats, tokens, characters and bytes; None if `on_progress` broke it off.
-    """
-    nats = token_nats(model, tokens, tokenizer.boundary, device, reading, on_progress)
-    return None if nats is None else score_tokens(nats.sum(), tokens, tokenizer)
-
-
-@torch.no_grad()
 def token_nats(
     model: Model,
     tokens: Tokens,
@@ -85,7 +64,7 @@ def token_nats(
     on_progress: Callable[[int], bool] | None = None,
     temperature: float = 1.0,
 ) -> Nats | None:
-    """What each token of a text costs the model; arguments are those of `nats_at`.
+    """What each token of a text costs the model at one temperature; see `nats_at`.
 
     Returns:
         -ln p of each token, (n,); None if `on_progress` broke it off.
@@ -94,6 +73,7 @@ def token_nats(
     return None if nats is None else nats[0]
 
 
+@torch.no_grad()
 def nats_at(
     temperatures: Sequence[float],
     model: Model,

@@ -22,7 +22,10 @@ MOST_IN_A_ROW = 5
 MOST_RESTORES = 6
 """How often they do; the rate is then 2 to the -21st of the plan's."""
 _HOPELESS = 2.0
-"""Times the loss of knowing nothing: weights that reach it have learned worse than nothing."""
+"""Times the loss of knowing nothing: weights that reach it have learned worse than nothing.
+
+A token counts 87 nats at most there (`loss.mean_nats`), which is far above any such limit.
+"""
 _MEMORY = (
     *("out of memory", "not enough memory", "can't allocate memory"),
     *("ALLOC_FAILED", "ALLOCATION_FAILED"),  # cuBLAS, cuDNN

@@ -12,7 +12,6 @@ from typing import Any, Self
 from charnn.errors import RunDamagedError, RunError
 from charnn.model.shapes import ModelShape
 from charnn.records import Record
-from charnn.runs.calibration import TEMPERATURE
 from charnn.runs.checkpoints import Checkpoint, open_checkpoint
 from charnn.runs.journals import Journals
 from charnn.runs.layout import GRADIENTS, TRAINER, UNVALIDATED, WEIGHTS, Slot
@@ -20,6 +19,7 @@ from charnn.runs.ngram_file import WEIGHT
 from charnn.runs.run import Run
 from charnn.runs.saving import Looks, bind_run_files, looks_of, save_checkpoint
 from charnn.runs.storage import Checksum
+from charnn.runs.temperature import TEMPERATURE
 from charnn.training.plan import Plan
 from charnn.training.progress import Progress
 from charnn.training.saver import Outcome, OvertakenError, Saver, Snapshot

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from charnn.corpus.batches import Tokens
-from charnn.corpus.tokenizers import Tokenizer
 from charnn.model.ensemble import Model
 from charnn.training.device import Device
-from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
+from charnn.training.evaluation import WHOLE, Reading, rows_of, token_nats
 from charnn.training.options import Interval, TrainOptions
 from charnn.training.plan import Plan, make_plan, usual_validations
 from charnn.training.recipe import Recipe
@@ -191,7 +190,7 @@ class Pace:
 def final_seconds(
     model: Model,
     held_out: Tokens,
-    tokenizer: Tokenizer,
+    boundary: int,
     device: Device,
     on_progress: Callable[[int], bool] | None = None,
 ) -> float:
@@ -205,7 +204,7 @@ def final_seconds(
     for _ in range(2):  # the first time also pays for what is made once
         started = time.perf_counter()
         part = held_out[: rows * columns]
-        evaluate(model, part, tokenizer, device, reading=probe, on_progress=on_progress)
+        token_nats(model, part, boundary, device, probe, on_progress)
         seconds = time.perf_counter() - started
     past = WHOLE.past if rows > 1 else 0
     return seconds * (len(held_out) / rows + past) / columns

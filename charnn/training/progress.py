@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from charnn.errors import RunDamagedError
+from charnn.runs.temperature import is_temperature
 
 LOWERED_BY_A_DROP = 0.9
 """What a dropped step multiplies the learning rate by, from there on."""
@@ -135,7 +136,7 @@ def _is_progress(name: str, value: Any) -> bool:
     if name in ("best_bits_per_char", "best_step", "restored_at") and value is None:
         return True
     if name in _LATER:
-        return type(value) is float and 0 < value <= sys.float_info.max
+        return type(value) is float and is_temperature(value)
     if type(value) is int:
         return 0 <= value <= (1 if name in _SHARES else _MOST)
     is_float = type(value) is float and name in (*_SHARES, *_SUMS)

@@ -15,11 +15,11 @@ from charnn.corpus.tokenizers import Tokenizer
 from charnn.errors import OptionError, TextError
 from charnn.model.ensemble import Model, make_model
 from charnn.records import Preparing
-from charnn.runs.calibration import temperature_of
 from charnn.runs.checkpoints import Checkpoint, open_manifest
 from charnn.runs.layout import GRADIENTS, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight, read_ngram
 from charnn.runs.run import Run
+from charnn.runs.temperature import temperature_of
 from charnn.text.reading import open_texts
 from charnn.training.device import choose_device
 from charnn.training.dynamic import dynamic_nats
@@ -181,9 +181,7 @@ def _evaluation(
     report = reporter("scoring", len(tokens), on_progress)
     boundary = tokenizer.boundary
     temperature = temperature_of(checkpoint)
-    nats = token_nats(
-        *(model, tokens, boundary, device), on_progress=report, temperature=temperature
-    )
+    nats = token_nats(model, tokens, boundary, device, on_progress=report, temperature=temperature)
     counts = read_ngram(run, checkpoint) if manner.with_ngram else None
     counted = counted_nats(counts, tokens, boundary)
     weight = ngram_weight(checkpoint)

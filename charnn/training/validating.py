@@ -76,7 +76,7 @@ class Validator:
             return self._score(model, self._held_out, self._exact, WHOLE, blend)
 
     def prepare(self) -> None:
-        """Count what is fitted beside, once; part of no validation's own time."""
+        """Count the n-grams that the weight is fitted with, once; in no validation's own time."""
         task, tokens = self._task, self._task.weight_tokens
         if self._unseen is None and task.counts is not None and len(tokens):
             tokenizer = task.stream.tokenizer
@@ -128,14 +128,14 @@ class Validator:
 
     def best_seconds(self) -> float:
         """About how long `best` will take."""
-        tokenizer, counts = self._task.stream.tokenizer, self._task.counts
+        boundary, counts = self._task.stream.tokenizer.boundary, self._task.counts
         model, go_on = self._state.averaged, self._go_on
         with single_precision():
-            seconds = final_seconds(model, self._held_out, tokenizer, self._exact, go_on)
+            seconds = final_seconds(model, self._held_out, boundary, self._exact, go_on)
         if counts is None or len(self._held_out) <= QUICK_TOKENS:
             return seconds
         started = time.perf_counter()
-        counted_nats(counts, self._held_out[:QUICK_TOKENS], tokenizer.boundary)
+        counted_nats(counts, self._held_out[:QUICK_TOKENS], boundary)
         counting = time.perf_counter() - started
         return seconds + counting * len(self._held_out) / QUICK_TOKENS
 

@@ -12,6 +12,7 @@ import pytest
 
 from charnn.errors import RunError
 from charnn.runs.check import Finding, check_run
+from charnn.runs.documents import read_sealed, write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.journals import Journals
 from charnn.runs.lock import lock_run
@@ -181,3 +182,19 @@ def test_an_exported_run_has_no_plan_to_miss(whole_run: Run, tmp_path: Path) -> 
     for path in ("x", "x.charnn"):
         assert Run(tmp_path / path).last().step == 4
         assert problems(Run(tmp_path / path)) == {}
+
+
+@pytest.mark.parametrize(
+    ("score", "problem"),
+    [
+        ("temperature", "temperature must be in [0.1, 10], got 50.0"),
+        ("ngram_weight", "ngram_weight must be in [0, 1], got 50.0"),
+    ],
+)
+def test_what_no_network_predicts_with(whole_run: Run, score: str, problem: str) -> None:
+    """Sealed as it should be, yet every command refuses it."""
+    path = whole_run.path / "best" / "manifest.json"
+    manifest = read_sealed(path)
+    manifest["scores"][score] = 50.0
+    write_sealed(path, manifest)
+    assert problems(whole_run) == {"best/manifest.json": f"{path.parent}: {problem}"}

@@ -19,7 +19,6 @@ from charnn.training.evaluation import (
     QUICK,
     WHOLE,
     Reading,
-    evaluate,
     nats_at,
     rows_of,
     token_nats,
@@ -55,7 +54,7 @@ def read_by_hand(model, tokens, state, stepper, nats=0.0):
 
 
 def twin(model, tokens, reading):
-    """What `evaluate` promises, token by token in float64."""
+    """What a text is to cost, token by token in float64."""
     weights = {name: weight.numpy() for name, weight in model.state_dict().items()}
     stepper = Stepper(model.shape, weights, np.float64)
     text = np.concatenate([[TOKENIZER.boundary], tokens]).astype(np.int64)
@@ -75,9 +74,9 @@ def twin(model, tokens, reading):
 
 
 def nats_of(model, tokens, reading=WHOLE, **options):
-    score = evaluate(model, tokens, TOKENIZER, CPU, reading=reading, **options)
-    assert score is not None
-    return score.nats
+    nats = token_nats(model, tokens, TOKENIZER.boundary, CPU, reading, **options)
+    assert nats is not None and len(nats) == len(tokens)
+    return nats.sum()
 
 
 # -- the numbers --------------------------------------------------------------------------------
@@ -200,18 +199,11 @@ def test_every_token_is_scored_once(count, rows):
         for weight in network.parameters():
             weight.zero_()
     told = []
-    score = evaluate(
-        network,
-        tokens,
-        TOKENIZER,
-        CPU,
-        reading=Reading(rows, 5, 1),
+    nats = token_nats(
+        *(network, tokens, TOKENIZER.boundary, CPU, Reading(rows, 5, 1)),
         on_progress=lambda done: told.append(done) or True,
     )
-    assert score.nats == pytest.approx(count * np.log(TOKENIZER.vocab_size), rel=1e-6)
-    assert score.tokens == count
-    assert score.characters == TOKENIZER.token_characters[tokens].sum()
-    assert score.bytes == TOKENIZER.token_bytes[tokens].sum()
+    assert nats == pytest.approx(np.full(count, np.log(TOKENIZER.vocab_size)), rel=1e-6)
     assert told == sorted(told)
     assert count - rows < told[-1] <= count
 
@@ -249,7 +241,7 @@ def test_it_can_be_broken_off(model, monkeypatch):
         told.append(done)
         return len(told) < 3
 
-    assert evaluate(model, some_tokens(100), TOKENIZER, CPU, on_progress=go_on) is None
+    assert token_nats(model, some_tokens(100), TOKENIZER.boundary, CPU, ONE, go_on) is None
     assert told == [10, 20, 30]
     assert model.training
 
@@ -257,7 +249,7 @@ def test_it_can_be_broken_off(model, monkeypatch):
 def test_an_error_leaves_the_mode_alone(model):
     model.train()
     with pytest.raises(IndexError):
-        evaluate(model, np.array([9999], np.uint16), TOKENIZER, CPU)
+        token_nats(model, np.array([9999], np.uint16), TOKENIZER.boundary, CPU)
     assert model.training
 
 

@@ -15,7 +15,7 @@ from charnn.corpus.accounting import Score
 from charnn.records import Finished, PlanFixed, Sample, StepRecord
 from charnn.training import boundaries, planning, trainer, validating
 from charnn.training.device import Device
-from charnn.training.evaluation import WHOLE, Reading, evaluate, rows_of
+from charnn.training.evaluation import WHOLE, Reading, rows_of, token_nats
 from charnn.training.options import TrainOptions
 from charnn.training.plan import make_plan
 from charnn.training.planning import Costs, Pace, Timing, final_seconds, plan_for_minutes
@@ -333,9 +333,9 @@ def test_the_last_evaluation_is_foretold_from_a_part_of_it(clocked, stream, coun
     model, now = clocked
     device = Device("cpu", "fp32", 1)
     tokens = np.ones(count, dtype=np.uint16)
-    foretold = final_seconds(model, tokens, stream.tokenizer, device)
+    foretold = final_seconds(model, tokens, stream.tokenizer.boundary, device)
     probe, before = now.seconds, now.seconds
-    evaluate(model, tokens, stream.tokenizer, device, reading=WHOLE)
+    token_nats(model, tokens, stream.tokenizer.boundary, device, WHOLE)
     assert foretold == pytest.approx(now.seconds - before, rel=0.01, abs=rows_of(count, WHOLE))
     assert probe <= 2 * planning._PROBE_TOKENS
 
@@ -343,7 +343,7 @@ def test_the_last_evaluation_is_foretold_from_a_part_of_it(clocked, stream, coun
 def test_without_held_out_text_the_last_evaluation_takes_no_time(clocked, stream):
     model, now = clocked
     empty = np.empty(0, dtype=np.uint16)
-    assert final_seconds(model, empty, stream.tokenizer, Device("cpu", "fp32", 1)) == 0
+    assert final_seconds(model, empty, stream.tokenizer.boundary, Device("cpu", "fp32", 1)) == 0
     assert now.seconds == 0
 
 

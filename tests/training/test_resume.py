@@ -17,9 +17,11 @@ import torch
 
 import charnn
 from charnn.errors import DeviceError, RunError
+from charnn.model.mixture import Blend
 from charnn.records import Control, Finished, PlanFixed, Sample, StepRecord, Validation
 from charnn.runs.anew import begin_anew
 from charnn.runs.run import Run
+from charnn.runs.temperature import temperature_of
 from charnn.training import evaluation, sizing
 from charnn.training import keeper as keeper_module
 from charnn.training.device import choose_device
@@ -142,6 +144,27 @@ def test_a_stopped_and_resumed_training_is_the_uninterrupted_one(
         end = go_on("stopped", checkpoints, draw.randint(5, control.looks // 6 + 10 * stops))
     assert stops >= 4
     assert_same(checkpoints / "straight", checkpoints / "stopped")
+
+
+def test_what_is_fitted_at_validations_goes_on_too(train, checkpoints, monkeypatch):
+    """A weight and a temperature that tell any difference of the weights they are fitted to."""
+
+    def fit(network, ngram):
+        share = float(network.sum()) % 1.0
+        return Blend(share, 1.0 + share)
+
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    monkeypatch.setattr("charnn.training.validating.fit_blend", fit)
+    options = {"steps": STEPS, "networks": 2, "no_ngram": False, "val_fraction": 0.2}
+    control = Impatient()
+    train(run="straight", control=control, **options)
+    for look in range(3, control.looks, control.looks // 6):
+        name = f"stopped-{look}"
+        end = train(run=name, control=Impatient(look), **options).records[-1]
+        if end.reason == "stopped":
+            go_on(name, checkpoints, None)
+        assert_same(checkpoints / "straight", checkpoints / name)
+    assert temperature_of(Run(checkpoints / "straight").last()) != 1
 
 
 def test_wherever_it_is_stopped_it_goes_on_as_if_it_had_not_been(train, checkpoints):

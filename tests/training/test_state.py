@@ -286,6 +286,8 @@ WRONG = [
     ({"step": 1 << 54}, f"the saved training state has step {1 << 54}"),
     ({"ngram_weight": 1.5}, "the saved training state has ngram_weight 1.5"),
     ({"temperature": 0.0}, "the saved training state has temperature 0.0"),
+    ({"temperature": 20.0}, "the saved training state has temperature 20.0"),
+    ({"temperature": 1e-300}, "the saved training state has temperature 1e-300"),
     ({"best_temperature": "1"}, "the saved training state has best_temperature '1'"),
     ({"rate_factor": 2}, "the saved training state has rate_factor 2"),
     ({"best_bits_per_char": "1"}, "the saved training state has best_bits_per_char '1'"),

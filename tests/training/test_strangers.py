@@ -270,6 +270,8 @@ IN_TRAINER_JSON = [
     {"settled": {}},
     {"rate_factor": 1e300},
     {"plan": 5},
+    {"temperature": 20.0},
+    {"best_temperature": 1e-300},
 ]
 
 
@@ -282,6 +284,17 @@ def test_a_progress_that_cannot_be(stopped: Path, change: dict[str, Any]) -> Non
         resume(stopped)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 1000
+
+
+def test_a_run_from_before_there_was_a_temperature_goes_on(stopped: Path) -> None:
+    def forget(progress: dict[str, Any]) -> None:
+        del progress["temperature"], progress["best_temperature"]
+
+    forge_everywhere(stopped, "last", "trainer.json", forget)
+    resume(stopped)
+    ended = Run(stopped).last()
+    assert ended.step == 12
+    assert ended.document("trainer.json")["best_temperature"] == 1.0
 
 
 @pytest.mark.parametrize("slot", ["exp_avg", "exp_avg_sq"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from charnn.corpus.accounting import Score
+from charnn.corpus.accounting import Score, score_tokens
 from charnn.corpus.batches import Batches
 from charnn.corpus.preparing import prepare_stream
 from charnn.model.language_model import LanguageModel
@@ -27,7 +27,7 @@ from charnn.text.reading import open_texts
 from charnn.training import trainer as trainer_module
 from charnn.training import validating
 from charnn.training.device import Device
-from charnn.training.evaluation import QUICK, evaluate
+from charnn.training.evaluation import QUICK, token_nats
 from charnn.training.feed import Feed
 from charnn.training.plan import Plan, learning_rate_at
 from charnn.training.previews import preview_seed
@@ -228,6 +228,13 @@ def costing(nats):
     return Scores(score, score)
 
 
+def score_of(model, tokens, task, **options):
+    """Of a network alone."""
+    tokenizer = task.stream.tokenizer
+    nats = token_nats(model, tokens, tokenizer.boundary, CPU, **options)
+    return score_tokens(nats.sum(), tokens, tokenizer)
+
+
 def test_the_best_weights_are_kept_and_scored_at_the_end(train, keeper, monkeypatch):
     """Validation is said to be best in the middle, so the best is not the last."""
     dear = iter([5.0, 3.0, 2.0, 2.5, 2.0])
@@ -241,7 +248,7 @@ def test_the_best_weights_are_kept_and_scored_at_the_end(train, keeper, monkeypa
     assert keeper.bests[-1] == (best.step, best.bits_per_char)
     model = LanguageModel(state.model.shape)
     model.load_state_dict({k: torch.from_numpy(v) for k, v in keeper.best.items()})
-    whole = evaluate(model, task.stream.part("validation"), task.stream.tokenizer, CPU)
+    whole = score_of(model, task.stream.part("validation"), task)
     final, end = records[-2:]
     assert final.whole
     assert final.bits_per_char == end.bits_per_char == whole.bits_per_char
@@ -256,7 +263,7 @@ def test_validation_reads_the_averaged_weights_quickly_and_says_if_not_all(
     records, state, task = train(steps=3, val_fraction=0.3)
     held_out = task.stream.part("validation")
     assert len(held_out) > 100
-    quick = evaluate(state.averaged, held_out[:100], task.stream.tokenizer, CPU, reading=QUICK)
+    quick = score_of(state.averaged, held_out[:100], task, reading=QUICK)
     *_, last, final = of(Validation, records)
     assert (last.bits_per_char, last.tokens, last.whole) == (quick.bits_per_char, 100, False)
     assert (final.tokens, final.whole) == (len(held_out), True)

@@ -18,12 +18,12 @@ from charnn.generation.loading import load_writer
 from charnn.model import averaging
 from charnn.model.mixture import Blend
 from charnn.records import Control, Event, Validation
-from charnn.runs.calibration import temperature_of
 from charnn.runs.documents import read_sealed, write_sealed
 from charnn.runs.export import export_run
 from charnn.runs.layout import GRADIENTS, TRAINER, WEIGHTS
 from charnn.runs.ngram_file import ngram_weight
 from charnn.runs.run import Run
+from charnn.runs.temperature import temperature_of
 from charnn.training import validating
 from charnn.training.adapting import adapted_writer
 from charnn.training.device import choose_device, single_precision
@@ -72,8 +72,33 @@ def test_the_fitted_temperature_is_what_the_network_predicts_with(train, fitting
     assert scores.score.bits_per_char == pytest.approx(final.bits_per_char, rel=1e-6)
 
 
+def test_the_best_weights_keep_what_was_fitted_to_them(train, monkeypatch):
+    """Which is another at every validation, and the best of them is not the last."""
+    monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
+    fitted = []
+
+    def fit(network, ngram):
+        # less of the counts, and a network closer to uniform: the first stays the best
+        later = Blend(0.4 - 0.01 * len(fitted), 5.0 + 0.1 * len(fitted))
+        fitted.append(later if fitted else Blend(0.9, 1.1))
+        return fitted[-1]
+
+    monkeypatch.setattr("charnn.training.validating.fit_blend", fit)
+    trained = train(steps=40, no_ngram=False, val_fraction=0.2)
+    run = Run(trained.model.path)
+    assert run.best().step < run.last().step
+    assert len(fitted) > 1
+    for checkpoint, blend in ((run.best(), fitted[0]), (run.last(), fitted[-1])):
+        assert ngram_weight(checkpoint) == blend.weight
+        assert temperature_of(checkpoint) == blend.temperature
+    final, score = trained.of(Validation)[-1], score_part(run)
+    assert final.bits_per_char == pytest.approx(score.score.bits_per_char, rel=1e-6)
+    assert final.network_bits_per_char == pytest.approx(bits_of(run, 1.1), rel=1e-6)
+
+
+@pytest.mark.parametrize(("networks", "adapting"), [(1, []), (2, [1.0])])
 def test_what_is_written_and_shown_is_written_at_the_fitted_temperature(
-    train, fitting, text, monkeypatch
+    train, fitting, text, monkeypatch, networks, adapting
 ):
     made = []
     real = averaging.Averaging
@@ -83,7 +108,7 @@ def test_what_is_written_and_shown_is_written_at_the_fitted_temperature(
         return real(steppers, temperature)
 
     monkeypatch.setattr(averaging, "Averaging", spy)
-    trained = train(steps=30, no_ngram=False, val_fraction=0.2)
+    trained = train(steps=30, no_ngram=False, val_fraction=0.2, networks=networks)
     assert 1.1 in made  # by the preview
     made.clear()
     charnn.load(trained.model.path).generate("섭섭이", length=5)
@@ -91,7 +116,7 @@ def test_what_is_written_and_shown_is_written_at_the_fitted_temperature(
     assert made == [1.1, 1.1]
     made.clear()
     adapted_writer(Run(trained.model.path), Text((str(text),)))
-    assert made == []  # what adapts is not divided
+    assert made == adapting  # what adapts is not divided
 
 
 def test_a_network_without_counts_has_a_temperature_too(train, monkeypatch):

@@ -4,7 +4,7 @@ from charnn.errors import RunDamagedError
 from charnn.runs.checkpoints import Checkpoint
 
 TEMPERATURE = "temperature"
-_MOST = 10.0
+_LEAST, _MOST = 0.1, 10.0
 
 
 def temperature_of(checkpoint: Checkpoint) -> float:
@@ -14,8 +14,13 @@ def temperature_of(checkpoint: Checkpoint) -> float:
         RunDamagedError: it is no such number.
     """
     temperature = checkpoint.manifest.scores.get(TEMPERATURE, 1.0)
-    if not 1 / _MOST <= temperature <= _MOST:
+    if not is_temperature(temperature):
         raise RunDamagedError(
             f"{checkpoint.folder}: {TEMPERATURE} must be in [0.1, 10], got {temperature}"
         )
     return temperature
+
+
+def is_temperature(value: float) -> bool:
+    """Whether a network can be saved with it: from a tenth to ten."""
+    return _LEAST <= value <= _MOST
