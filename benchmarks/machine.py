@@ -29,8 +29,9 @@ def made_by() -> dict[str, str]:
     """Machine, versions and command, as they are kept with a row."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("charnn", "torch", "numpy"))
     script = f"benchmarks/{Path(sys.argv[0]).name}"
+    cores = "one core" if usable_cores() == 1 else f"{usable_cores()} cores"
     return {
-        "machine": f"{_processor()}, {usable_cores()} cores{_graphics()}",
+        "machine": f"{_processor()}, {cores}{_graphics()}",
         "versions": f"Python {platform.python_version()}, {packages}",
         "command": shlex.join(["python", script, *sys.argv[1:]]),
     }

@@ -12,6 +12,11 @@ does not tell from none is a tie. A size that comes out as the very network that
 far two trainings of one network lie apart.
 
 Trainings that are in the file are not done again, so that the grid can be made in many sittings.
+Two long ones can share a noisy machine fairly, each on a core of its own:
+
+    taskset -c 0 python benchmarks/sizes.py mujeong.txt --minutes 120 --presets "" --out a.jsonl &
+    taskset -c 1 python benchmarks/sizes.py mujeong.txt --minutes 120 --no-auto \
+        --presets "--size small --networks 4" --out b.jsonl; wait
 """
 
 import argparse
@@ -54,7 +59,8 @@ def main() -> None:
 def _measure(options: argparse.Namespace) -> None:
     """Every training that the file does not have, the short ones first."""
     done = {(row["text"], row["minutes"], row["options"], row["seed"]) for row in read(options.out)}
-    presets = [AUTO, *(preset.strip() for preset in options.presets.split(";"))]
+    by_hand = [preset.strip() for preset in options.presets.split(";") if preset.strip()]
+    presets = by_hand if options.no_auto else [AUTO, *by_hand]
     for minutes, name, preset in product(sorted(options.minutes), options.texts, presets):
         path = find_text(name)
         if (path.name, minutes, preset, options.seed) in done:
@@ -157,6 +163,7 @@ def _arguments() -> argparse.Namespace:
     add_texts(parser)
     parser.add_argument("--minutes", type=numbers, default="1,5,20")
     parser.add_argument("--presets", default=";".join(PRESETS), help="options, with ; in between")
+    parser.add_argument("--no-auto", action="store_true", help="the sizes chosen by hand alone")
     return parse_resumable(parser, "training")
 
 

@@ -99,7 +99,7 @@ def test_what_is_not_done_is_not_told(lines):
     assert said["recipe"].endswith("a constant rate; weight decay 0, clipped at 5")
     said = lines(dropout=0, token_dropout=0, layer_dropout=0, weight_dropout=0, no_ngram=True)
     assert "other dropout" not in said["recipe"]
-    assert "n-grams" not in said["recipe"]
+    assert not re.search("n-grams|fitted", said["recipe"])
 
 
 def test_the_weight_of_the_counts_is_told_where_it_is_fixed_and_where_it_is_fitted(
@@ -108,6 +108,7 @@ def test_the_weight_of_the_counts_is_told_where_it_is_fixed_and_where_it_is_fitt
     assert lines(ngram_weight=0.25)["recipe"].endswith("their weight 0.25")
     monkeypatch.setattr("charnn.training.recipe._LEAST_TO_FIT", 1000)
     assert re.search(r"their weight fitted on \d+ tokens$", lines()["recipe"])
+    assert re.search(r"\n *temperature fitted on \d+ tokens$", lines(no_ngram=True)["recipe"])
 
 
 def test_parts_that_are_empty_are_not_told(lines, story):
